@@ -1,0 +1,103 @@
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Bundle, loadBundle } from './bundle.js';
+import { outputOf } from './cache.js';
+import { buildAll, componentsOf } from './components.js';
+import type { OnBundleEvent } from './events.js';
+import { FILE_MODE, FILE_ROLES, FILE_TABLE } from './file-table.js';
+import { imageIndex, OCI_LAYOUT } from './image.js';
+import { imageTable } from './image-table.js';
+import { type BundleImage, type BundleLock, LOCK_FILE, renderLock } from './lock.js';
+import { releaseFor } from './releases.js';
+import { storeBlob, storeImage, writeWhole } from './store.js';
+
+export interface BuildOptions {
+  /** With leading v. */
+  kubernetesVersion: string;
+  /** Components and layers are kept here between builds; a file system that allows hard links to `outDir` saves space. */
+  cacheDir: string;
+  /** The bundle directory; an older bundle there is replaced. */
+  outDir: string;
+  onEvent?: OnBundleEvent | undefined;
+  signal?: AbortSignal | undefined;
+  /** Added to every `go build`, for example `-p=1`; part of the cache's key. */
+  extraGoFlags?: readonly string[] | undefined;
+  /** Default: the module sets of the package. */
+  modulesDir?: string | undefined;
+  /** Default `go`. */
+  goProgram?: string | undefined;
+}
+
+const ignore: OnBundleEvent = () => undefined;
+
+/**
+ * Compiles what a cluster needs from pinned Go modules, assembles the images and writes the bundle.
+ * Components are cached one by one, so an interrupted build goes on where it stopped.
+ * @throws KeelsonError BUNDLE (no module set), LOCAL_COMMAND (a tool failed or is missing), ABORTED
+ */
+export async function buildBundle(options: BuildOptions): Promise<Bundle> {
+  const { kubernetesVersion, cacheDir, outDir, signal, onEvent = ignore } = options;
+  const release = releaseFor(kubernetesVersion);
+  const { components, toolchain } = await componentsOf(options);
+  const built = await buildAll(cacheDir, components, onEvent, signal);
+  const store = join(outDir, 'blobs', 'sha256');
+  await mkdir(store, { recursive: true });
+
+  const files: BundleLock['files'] = [];
+  for (const { name, path, component } of FILE_TABLE) {
+    const output = outputOf(built, component, name);
+    await storeBlob(store, output, 0o555);
+    const version = built.find((candidate) => candidate.name === component)?.version ?? '';
+    files.push({
+      name,
+      path,
+      mode: FILE_MODE,
+      sha256: output.sha256,
+      size: output.size,
+      version,
+      roles: [...FILE_ROLES],
+    });
+  }
+  const images: BundleImage[] = [];
+  for (const spec of imageTable(kubernetesVersion, release, built)) {
+    const image = await storeImage(spec, built, cacheDir, store);
+    onEvent({ kind: 'image', reference: image.reference, digest: image.digest, size: total(image.blobs) });
+    images.push(image);
+  }
+  const packages = JSON.parse(
+    await readFile(outputOf(built, 'debian', 'packages.json').file, 'utf8'),
+  ) as BundleLock['packages'];
+  const lock: BundleLock = {
+    formatVersion: 1,
+    kubernetesVersion,
+    architecture: 'amd64',
+    source: 'modules',
+    toolchain: { go: toolchain.go, gcc: toolchain.gcc },
+    components: components.map(({ name, version, module, sum }) => ({ name, version, module, sum })),
+    packages,
+    files,
+    images,
+  };
+  await writeWhole(join(outDir, 'oci-layout'), OCI_LAYOUT);
+  await writeWhole(join(outDir, 'index.json'), imageIndex(images));
+  await writeWhole(join(outDir, LOCK_FILE), renderLock(lock));
+  const kept = new Map(
+    [...files, ...images.flatMap((image) => image.blobs)].map((blob) => [blob.sha256, blob]),
+  );
+  for (const name of await readdir(store)) {
+    if (!kept.has(name)) await rm(join(store, name), { force: true });
+  }
+  onEvent({
+    kind: 'bundle',
+    dir: outDir,
+    kubernetesVersion,
+    files: files.length,
+    images: images.length,
+    bytes: total([...kept.values()]),
+  });
+  return loadBundle(outDir);
+}
+
+function total(blobs: readonly { size: number }[]): number {
+  return blobs.reduce((sum, blob) => sum + blob.size, 0);
+}

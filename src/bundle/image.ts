@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { LAYER_MEDIA_TYPE } from './layer.js';
+
+export const MANIFEST_MEDIA_TYPE = 'application/vnd.oci.image.manifest.v1+json';
+export const INDEX_MEDIA_TYPE = 'application/vnd.oci.image.index.v1+json';
+const CONFIG_MEDIA_TYPE = 'application/vnd.oci.image.config.v1+json';
+
+/** What a container gets from its image unless the pod says otherwise. */
+export interface ImageConfig {
+  entrypoint?: readonly string[];
+  cmd?: readonly string[];
+  /** `uid:gid`; root where it is absent. */
+  user?: string;
+  env?: readonly string[];
+}
+
+export interface Blob {
+  sha256: string;
+  /** Bytes. */
+  size: number;
+  mediaType: string;
+}
+
+export interface AssembledImage {
+  manifest: Blob & { bytes: Buffer };
+  config: Blob & { bytes: Buffer };
+  layers: readonly Blob[];
+}
+
+const EPOCH = '1970-01-01T00:00:00Z';
+const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** Configuration and manifest of an image; the same input gives the same bytes. */
+export function assembleImage(
+  config: ImageConfig,
+  layers: readonly { sha256: string; size: number; comment: string }[],
+): AssembledImage {
+  const configuration = json(
+    {
+      architecture: 'amd64',
+      os: 'linux',
+      created: EPOCH,
+      config: {
+        Env: [PATH, ...(config.env ?? [])],
+        ...(config.entrypoint === undefined ? {} : { Entrypoint: config.entrypoint }),
+        ...(config.cmd === undefined ? {} : { Cmd: config.cmd }),
+        ...(config.user === undefined ? {} : { User: config.user }),
+        WorkingDir: '/',
+      },
+      rootfs: { type: 'layers', diff_ids: layers.map((layer) => `sha256:${layer.sha256}`) },
+      history: layers.map((layer) => ({ created: EPOCH, created_by: 'keelson', comment: layer.comment })),
+    },
+    CONFIG_MEDIA_TYPE,
+  );
+  const blobs = layers.map(({ sha256, size }) => ({ sha256, size, mediaType: LAYER_MEDIA_TYPE }));
+  const manifest = json(
+    {
+      schemaVersion: 2,
+      mediaType: MANIFEST_MEDIA_TYPE,
+      config: descriptor(configuration),
+      layers: blobs.map(descriptor),
+    },
+    MANIFEST_MEDIA_TYPE,
+  );
+  return { manifest, config: configuration, layers: blobs };
+}
+
+/** An OCI image index that names each manifest, as containerd's import and the OCI layout's tools read it. */
+export function imageIndex(images: readonly { reference: string; digest: string; size: number }[]): Buffer {
+  const manifests = images.map((image) => ({
+    mediaType: MANIFEST_MEDIA_TYPE,
+    digest: image.digest,
+    size: image.size,
+    annotations: {
+      'io.containerd.image.name': image.reference,
+      'org.opencontainers.image.ref.name': image.reference,
+    },
+    platform: { architecture: 'amd64', os: 'linux' },
+  }));
+  return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: INDEX_MEDIA_TYPE, manifests }));
+}
+
+/** Content of the file `oci-layout`. */
+export const OCI_LAYOUT = Buffer.from('{"imageLayoutVersion":"1.0.0"}');
+
+function json(value: unknown, mediaType: string): Blob & { bytes: Buffer } {
+  const bytes = Buffer.from(JSON.stringify(value));
+  return { bytes, mediaType, size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+function descriptor({ mediaType, sha256, size }: Blob) {
+  return { mediaType, digest: `sha256:${sha256}`, size };
+}

@@ -1,0 +1,120 @@
+import { hostname, userInfo } from 'node:os';
+import { resolve } from 'node:path';
+import { presentHosts } from '../config/inventory.js';
+import { loadClusterConfig } from '../config/load.js';
+import type { ClusterConfig } from '../config/types.js';
+import type { ConnectOptions } from '../host/settings.js';
+import type { Reporter } from '../report/lines.js';
+import { reporterFor } from '../report/reporter.js';
+import type { Session } from '../workflows/session.js';
+import type { CliIO, GlobalOptions } from './command.js';
+
+/** Options of every command that works on a cluster's hosts. */
+export const CLUSTER_OPTIONS = {
+  config: {
+    flags: '-c, --config <file>',
+    description: 'the cluster file',
+    kind: 'string',
+    default: 'cluster.yaml',
+  },
+  acceptNewHostKeys: {
+    flags: '--accept-new-host-keys',
+    description: 'add the keys of unknown hosts to known_hosts (a changed key stays an error)',
+    kind: 'boolean',
+  },
+  askSudoPassword: {
+    flags: '--ask-sudo-password',
+    description: 'ask for the password that sudo wants on the hosts',
+    kind: 'boolean',
+  },
+} as const;
+
+interface ClusterValues {
+  config: string;
+  acceptNewHostKeys: boolean;
+  askSudoPassword: boolean;
+}
+
+/** The cluster file that a command names. */
+export async function clusterConfig(file: string, io: CliIO): Promise<ClusterConfig> {
+  return loadClusterConfig(resolve(io.cwd, file), { homeDir: io.home, env: io.env });
+}
+
+/** user@machine, for locks. */
+export function ownerOf(): string {
+  return `${userInfo().username}@${hostname()}`;
+}
+
+/** How to log in, with prompts answered on the terminal and remembered for the run. */
+export function connectOptions(values: ClusterValues, io: CliIO): Omit<ConnectOptions, 'signal'> {
+  const passphrases = new Map<string, Promise<string>>();
+  let password: Promise<string> | undefined;
+  return {
+    acceptNewHostKeys: values.acceptNewHostKeys,
+    ...(io.env.SSH_AUTH_SOCK === undefined ? {} : { agentSocket: io.env.SSH_AUTH_SOCK }),
+    passphrase: (file) => {
+      const known = passphrases.get(file) ?? io.askSecret(`passphrase of ${file}`);
+      passphrases.set(file, known);
+      return known;
+    },
+    ...(values.askSudoPassword
+      ? {
+          sudoPassword: () => {
+            password ??= io.askSecret('sudo password');
+            return password;
+          },
+        }
+      : {}),
+    onEvent: (event) => {
+      if (event.type === 'host-key-accepted') {
+        io.stderr.write(
+          `keelson: WARNING: ${event.host}: accepted new host key ${event.keyType} ${event.fingerprint} of ${event.address}, written to ${event.file}\n`,
+        );
+      } else {
+        io.stderr.write(`keelson: ${event.host}: no SSH agent: ${event.reason}\n`);
+      }
+    },
+  };
+}
+
+export interface Work {
+  config: ClusterConfig;
+  session: Session;
+  reporter: Reporter;
+}
+
+/** Opens a session with a reporter, does the work, closes both. */
+export async function withSession<T>(
+  values: ClusterValues,
+  io: CliIO,
+  global: GlobalOptions,
+  work: (work: Work) => Promise<T>,
+  options: { config?: ClusterConfig; quiet?: boolean } = {},
+): Promise<T> {
+  const config = options.config ?? (await clusterConfig(values.config, io));
+  for (const note of config.notes) io.stderr.write(`keelson: ${note}\n`);
+  const { openSession } = await import('../workflows/session.js');
+  const reporter = await reporterFor({
+    format: global.logFormat,
+    verbose: global.verbose,
+    live: global.color && options.quiet !== true,
+    hosts: presentHosts(config).map((host) => host.name),
+    stream: io.stderr,
+    quiet: options.quiet === true,
+  });
+  try {
+    const session = await openSession({
+      config,
+      connect: connectOptions(values, io),
+      onEvent: reporter.event,
+      signal: io.abort,
+    });
+    try {
+      return await work({ config, session, reporter });
+    } finally {
+      await session.close();
+    }
+  } finally {
+    await reporter.close();
+  }
+}

@@ -1,0 +1,78 @@
+/** One option of a command; its kind decides the type that the handler sees. */
+export type OptionSpec =
+  | { flags: string; description: string; kind: 'boolean' }
+  | { flags: string; description: string; kind: 'string'; default?: string; choices?: readonly string[] }
+  | { flags: string; description: string; kind: 'number'; default?: number }
+  | { flags: string; description: string; kind: 'list' };
+
+export type OptionTable = Readonly<Record<string, OptionSpec>>;
+
+type ValueOf<S extends OptionSpec> = S extends { kind: 'boolean' }
+  ? boolean
+  : S extends { kind: 'number'; default: number }
+    ? number
+    : S extends { kind: 'number' }
+      ? number | undefined
+      : S extends { kind: 'list' }
+        ? string[]
+        : S extends { default: string }
+          ? string
+          : string | undefined;
+
+export type OptionValues<T extends OptionTable> = { [K in keyof T]: ValueOf<T[K]> };
+
+/** The terminal and process as a command sees them; nothing else in the project touches either. */
+export interface CliIO {
+  stdout: NodeJS.WriteStream;
+  stderr: NodeJS.WriteStream;
+  env: Readonly<Record<string, string | undefined>>;
+  cwd: string;
+  home: string;
+  /** Aborted by the first SIGINT or SIGTERM: finish what is under way, begin nothing new. */
+  stop: AbortSignal;
+  /** Aborted by the second: break off. */
+  abort: AbortSignal;
+  /** Asks on the terminal without echo; rejects with USAGE where there is none. */
+  askSecret: (prompt: string) => Promise<string>;
+}
+
+export type OutputFormat = 'text' | 'wide' | 'json' | 'yaml';
+
+export interface GlobalOptions {
+  output: OutputFormat;
+  logFormat: 'text' | 'json';
+  verbose: boolean;
+  color: boolean;
+}
+
+/** What a handler returns; the frame prints `data` as JSON or YAML, or `text` for people. */
+export interface CommandResult {
+  data: unknown;
+  text: string;
+  exitCode?: number;
+}
+
+export interface Invocation<T extends OptionTable> {
+  /** Positional arguments, in order. */
+  args: string[];
+  options: OptionValues<T>;
+  global: GlobalOptions;
+  io: CliIO;
+}
+
+export interface Command<T extends OptionTable = OptionTable> {
+  /** Words after `keelson`: `lab up`. */
+  name: string;
+  summary: string;
+  /** Longer help, below the options. */
+  details?: string;
+  /** Positional arguments as commander writes them: `[plan]`, `<node>`, `[command...]`. */
+  arguments?: string;
+  options: T;
+  run: (invocation: Invocation<T>) => Promise<CommandResult>;
+}
+
+/** Identity, for the types. */
+export function defineCommand<const T extends OptionTable>(command: Command<T>): Command {
+  return command as unknown as Command;
+}

@@ -1,0 +1,53 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Plan } from '../../engine/types.js';
+import { KeelsonError } from '../../errors/keelson-error.js';
+import { planText } from '../../report/plan-text.js';
+import { duration } from '../../report/table.js';
+import { applyCluster } from '../../workflows/apply.js';
+import { makePlan } from '../../workflows/plan.js';
+import { CLUSTER_OPTIONS, ownerOf, withSession } from '../cluster-options.js';
+import { defineCommand } from '../command.js';
+
+export const command = defineCommand({
+  name: 'apply',
+  summary: 'make the cluster what the file says',
+  details: 'Safe to repeat, and safe to interrupt: the next apply goes on from there.',
+  arguments: '[plan]',
+  options: {
+    ...CLUSTER_OPTIONS,
+    dryRun: { flags: '--dry-run', description: 'show the plan and change nothing', kind: 'boolean' },
+    ignorePreflightErrors: {
+      flags: '--ignore-preflight-errors <names>',
+      description: 'checks whose errors are warnings; all for every one',
+      kind: 'list',
+    },
+  },
+  run: async ({ args, options, io, global }) =>
+    withSession(options, io, global, async ({ session, config }) => {
+      if (options.dryRun) {
+        const plan = await makePlan(session);
+        return { data: plan, text: planText(plan, { diffs: true }) };
+      }
+      const [file] = args;
+      const saved = file === undefined ? {} : { saved: await readPlan(resolve(io.cwd, file)) };
+      const result = await applyCluster(session, { ...saved, stop: io.stop, owner: ownerOf() });
+      const summary = { cluster: config.name, changed: result.changed, durationMs: result.durationMs };
+      const text =
+        result.changed === 0
+          ? `Nothing to change: ${config.name} is what its file says.`
+          : `${config.name}: ${result.changed} changes in ${duration(result.durationMs)}.`;
+      return { data: summary, text };
+    }),
+});
+
+async function readPlan(file: string): Promise<Plan> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as Plan;
+  } catch (cause) {
+    throw new KeelsonError('USAGE', `${file} is no saved plan`, {
+      cause,
+      hint: 'make one with keelson plan --out FILE',
+    });
+  }
+}

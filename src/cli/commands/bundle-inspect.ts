@@ -1,0 +1,37 @@
+import { resolve } from 'node:path';
+import { loadBundle } from '../../bundle/bundle.js';
+import { bytes, table } from '../../report/table.js';
+import { bundleDir, DEFAULT_KUBERNETES_VERSION } from '../cache.js';
+import { defineCommand } from '../command.js';
+
+export const command = defineCommand({
+  name: 'bundle inspect',
+  summary: 'what a bundle holds',
+  arguments: '[dir]',
+  options: {},
+  run: async ({ args, io }) => {
+    const dir = args[0] === undefined ? bundleDir(io, DEFAULT_KUBERNETES_VERSION) : resolve(io.cwd, args[0]);
+    const { lock } = await loadBundle(dir);
+    const files = table(
+      ['FILE', 'VERSION', 'SIZE', 'ROLES', 'SHA256'],
+      lock.files.map((file) => [
+        file.path,
+        file.version,
+        bytes(file.size),
+        file.roles.join(','),
+        file.sha256.slice(0, 16),
+      ]),
+    );
+    const images = table(
+      ['IMAGE', 'SIZE', 'ROLES', 'DIGEST'],
+      lock.images.map((image) => [
+        image.reference,
+        bytes(image.blobs.reduce((sum, blob) => sum + blob.size, 0)),
+        image.roles.join(','),
+        image.digest.slice(0, 23),
+      ]),
+    );
+    const head = `${dir}: Kubernetes ${lock.kubernetesVersion}, ${lock.architecture}, source ${lock.source}\n\n`;
+    return { data: lock, text: `${head}${files}\n${images}` };
+  },
+});

@@ -1,0 +1,19 @@
+import { execa } from 'execa';
+import { labSshCommand } from '../../lab/ssh.js';
+import { defineCommand } from '../command.js';
+import { LAB_OPTIONS } from '../lab-options.js';
+
+export const command = defineCommand({
+  name: 'lab ssh',
+  summary: 'a shell or a command on a lab machine',
+  details:
+    'Everything after -- is the command: keelson lab ssh cp1 -- crictl ps. Its exit code is keelson’s.',
+  arguments: '<node> [command...]',
+  options: LAB_OPTIONS,
+  run: async ({ args, options }) => {
+    const [node = '', ...rest] = args;
+    const [program = 'ssh', ...argv] = await labSshCommand(options.name, node, rest);
+    const result = await execa(program, argv, { stdio: 'inherit', reject: false });
+    return { data: { exitCode: result.exitCode ?? 255 }, text: '', exitCode: result.exitCode ?? 255 };
+  },
+});

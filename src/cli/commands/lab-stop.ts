@@ -1,0 +1,15 @@
+import { labStopNode } from '../../lab/power.js';
+import { defineCommand } from '../command.js';
+import { LAB_OPTIONS, labProgress } from '../lab-options.js';
+
+export const command = defineCommand({
+  name: 'lab stop',
+  summary: 'cut a lab machine’s power',
+  arguments: '<node>',
+  options: LAB_OPTIONS,
+  run: async ({ args, options, io, global }) => {
+    const node = args[0] ?? '';
+    await labStopNode(options.name, node, { onEvent: labProgress(io, global), signal: io.stop });
+    return { data: { node }, text: '' };
+  },
+});

@@ -1,0 +1,107 @@
+import { chmod, copyFile, mkdir, rename, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { type Bundle, blobPath, fileByName } from '../../bundle/bundle.js';
+import { installPackages, isDebian, missingLabTools, requireRoot } from '../../lab/tools.js';
+import { labUp } from '../../lab/up.js';
+import { duration } from '../../report/table.js';
+import { applyCluster } from '../../workflows/apply.js';
+import { adminKubeconfig } from '../../workflows/kubeconfig.js';
+import { buildBundleWithProgress } from '../build-bundle.js';
+import { bundleDir, DEFAULT_KUBERNETES_VERSION } from '../cache.js';
+import { ownerOf, withSession } from '../cluster-options.js';
+import type { CliIO, GlobalOptions } from '../command.js';
+import { defineCommand } from '../command.js';
+import { LAB_OPTIONS, labCacheDir, labDirectory, labProgress } from '../lab-options.js';
+
+export const command = defineCommand({
+  name: 'lab up',
+  summary: 'machines on this computer, and a cluster on them',
+  details:
+    'Needs root on Linux. Builds the bundle at the first run (about a quarter of an hour); missing Debian packages are installed.',
+  options: {
+    ...LAB_OPTIONS,
+    controlPlanes: {
+      flags: '--control-planes <n>',
+      description: 'number of control planes (default 1)',
+      kind: 'number',
+    },
+    workers: { flags: '--workers <n>', description: 'number of workers (default 2)', kind: 'number' },
+    kubernetesVersion: {
+      flags: '--kubernetes-version <version>',
+      description: 'exact version',
+      kind: 'string',
+      default: DEFAULT_KUBERNETES_VERSION,
+    },
+    noCluster: { flags: '--no-cluster', description: 'machines only', kind: 'boolean' },
+  },
+  run: async ({ options, io, global }) => {
+    const started = Date.now();
+    requireRoot();
+    await installLabTools(io);
+    const version = options.kubernetesVersion.startsWith('v')
+      ? options.kubernetesVersion
+      : `v${options.kubernetesVersion}`;
+    const directory = labDirectory(io, options.name);
+    const bundle = await buildBundleWithProgress(
+      { kubernetesVersion: version, outDir: bundleDir(io, version), installMissing: true },
+      io,
+      global,
+    );
+    const status = await labUp(
+      {
+        name: options.name,
+        directory,
+        cacheDir: labCacheDir(io),
+        kubernetesVersion: version,
+        bundle: bundle.dir,
+        ...(options.controlPlanes === undefined ? {} : { controlPlanes: options.controlPlanes }),
+        ...(options.workers === undefined ? {} : { workers: options.workers }),
+      },
+      { onEvent: labProgress(io, global), signal: io.stop },
+    );
+    const kubectl = await installKubectl(bundle, io);
+    const file = join(directory, 'cluster.yaml');
+    if (options.noCluster)
+      return {
+        data: status,
+        text: `${status.nodes.length} machines; the cluster file is ${relative(io.cwd, file)}\n`,
+      };
+    const kubeconfig = join(directory, 'kubeconfig');
+    await bringUp(file, kubeconfig, io, global);
+    const text = [
+      `Cluster ${options.name} is up after ${duration(Date.now() - started)}. Next:`,
+      `  ${relative(io.cwd, kubectl)} --kubeconfig ${relative(io.cwd, kubeconfig)} get nodes`,
+      `  npx keelson verify -c ${relative(io.cwd, file)}`,
+      `  npx keelson lab down${options.name === 'lab' ? '' : ` --name ${options.name}`}`,
+      '',
+    ].join('\n');
+    return { data: { ...status, kubeconfig, kubectl, clusterFile: file }, text };
+  },
+});
+
+async function bringUp(file: string, kubeconfig: string, io: CliIO, global: GlobalOptions): Promise<void> {
+  const values = { config: file, acceptNewHostKeys: false, askSudoPassword: false };
+  await withSession(values, io, global, async ({ session }) => {
+    await applyCluster(session, { stop: io.stop, owner: ownerOf(), run: 'apply' });
+    await writeFile(kubeconfig, await adminKubeconfig(session), { mode: 0o600 });
+    await chmod(kubeconfig, 0o600);
+  });
+}
+
+/** The bundle's own kubectl in `.keelson/bin`, so that nothing has to be installed here. */
+async function installKubectl(bundle: Bundle, io: CliIO): Promise<string> {
+  const directory = join(io.cwd, '.keelson', 'bin');
+  await mkdir(directory, { recursive: true });
+  const target = join(directory, 'kubectl');
+  await copyFile(blobPath(bundle, fileByName(bundle, 'kubectl').sha256), `${target}.new`);
+  await chmod(`${target}.new`, 0o755);
+  await rename(`${target}.new`, target);
+  return target;
+}
+
+async function installLabTools(io: CliIO): Promise<void> {
+  const missing = await missingLabTools();
+  if (missing.length === 0 || !(await isDebian())) return;
+  io.stderr.write(`lab: installing ${missing.join(', ')}\n`);
+  await installPackages(missing, io.stop);
+}

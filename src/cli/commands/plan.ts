@@ -1,0 +1,43 @@
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { EXIT_CHANGES } from '../../errors/keelson-error.js';
+import { planText } from '../../report/plan-text.js';
+import { changesIn, makePlan } from '../../workflows/plan.js';
+import { CLUSTER_OPTIONS, withSession } from '../cluster-options.js';
+import { defineCommand } from '../command.js';
+
+export const command = defineCommand({
+  name: 'plan',
+  summary: 'what apply would change, host by host and file by file',
+  details: 'Reads only. With --detailed-exitcode: 0 nothing to change, 10 changes, others as always.',
+  options: {
+    ...CLUSTER_OPTIONS,
+    out: { flags: '--out <file>', description: 'save the plan for keelson apply PLAN', kind: 'string' },
+    detailedExitcode: {
+      flags: '--detailed-exitcode',
+      description: 'exit 10 when there are changes',
+      kind: 'boolean',
+    },
+    host: { flags: '--host <names>', description: 'only these hosts', kind: 'list' },
+  },
+  run: async ({ options, io, global }) =>
+    withSession(
+      options,
+      io,
+      global,
+      async ({ session }) => {
+        const plan = await makePlan(session, options.host.length > 0 ? { hosts: options.host } : {});
+        if (options.out !== undefined)
+          await writeFile(resolve(io.cwd, options.out), `${JSON.stringify(plan, null, 2)}\n`, {
+            mode: 0o600,
+          });
+        const changes = changesIn(plan) > 0 || plan.tasks.some((task) => task.standing === 'blocked');
+        return {
+          data: plan,
+          text: planText(plan, { diffs: true }),
+          exitCode: options.detailedExitcode && changes ? EXIT_CHANGES : 0,
+        };
+      },
+      { quiet: true },
+    ),
+});

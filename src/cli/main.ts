@@ -1,0 +1,145 @@
+import { setMaxListeners } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { exitCodeOf, KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
+import type { CliIO, Command, CommandResult, GlobalOptions } from './command.js';
+import { COMMANDS } from './registry.js';
+
+/** The installed version, from the package's own package.json. */
+export async function packageVersion(): Promise<string> {
+  for (const up of ['../../../package.json', '../../package.json']) {
+    const text = await readFile(new URL(up, import.meta.url), 'utf8').catch(() => '');
+    if (text !== '') {
+      const parsed = JSON.parse(text) as { name?: string; version?: string };
+      if (parsed.name === 'keelson' && parsed.version !== undefined) return parsed.version;
+    }
+  }
+  throw new KeelsonError('BUG', 'package.json of keelson not found beside its code');
+}
+
+/**
+ * Runs the command line.
+ * @param argv words after the program's name
+ * @returns the process's exit code; see the README's table
+ */
+export async function main(argv: readonly string[], process: NodeJS.Process): Promise<number> {
+  if (argv[0] === '--version' || argv[0] === '-V' || argv[0] === 'version') {
+    process.stdout.write(`keelson ${await packageVersion()}\n`);
+    return 0;
+  }
+  const found = findCommand(argv);
+  if (found === null) return overview(argv, process);
+
+  const signals = interruptSignals(process);
+  const { askSecret } = await import('./prompt.js');
+  const io: CliIO = {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    cwd: process.cwd(),
+    home: homedir(),
+    stop: signals.stop,
+    abort: signals.abort,
+    askSecret: (prompt) => askSecret(prompt, process),
+  };
+  let global: GlobalOptions = { output: 'text', logFormat: 'text', verbose: false, color: useColor(process) };
+  try {
+    const command = await found.load();
+    const { parseCommandLine } = await import('./parse.js');
+    const parsed = parseCommandLine(command, found.rest, global);
+    if ('help' in parsed) {
+      process.stdout.write(parsed.help);
+      return 0;
+    }
+    global = parsed.global;
+    const result = await command.run({ args: parsed.args, options: parsed.options, global, io });
+    process.stdout.write(await rendered(result, global));
+    return result.exitCode ?? 0;
+  } catch (thrown) {
+    const error = toKeelsonError(thrown);
+    const { errorText } = await import('../report/error-text.js');
+    process.stderr.write(
+      errorText(error, { json: global.logFormat === 'json', stack: error.code === 'BUG' || global.verbose }),
+    );
+    return error.code === 'ABORTED' ? signals.exitCode() : exitCodeOf(error);
+  } finally {
+    signals.dispose();
+  }
+}
+
+function findCommand(argv: readonly string[]): { load: () => Promise<Command>; rest: string[] } | null {
+  for (const words of [2, 1]) {
+    const name = argv.slice(0, words).join(' ');
+    const match = COMMANDS.find(
+      (candidate) => candidate.name === name && candidate.name.split(' ').length === words,
+    );
+    if (match !== undefined) return { load: match.load, rest: argv.slice(words) };
+  }
+  return null;
+}
+
+async function overview(argv: readonly string[], process: NodeJS.Process): Promise<number> {
+  const { helpPage, unknownCommand } = await import('./help.js');
+  const first = argv[0];
+  if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
+    process.stdout.write(helpPage(COMMANDS, argv[1]));
+    return 0;
+  }
+  const group = COMMANDS.some((candidate) => candidate.name.startsWith(`${first} `));
+  if (group && (argv[1] === undefined || argv[1] === '--help' || argv[1] === '-h')) {
+    process.stdout.write(helpPage(COMMANDS, first));
+    return argv[1] === undefined ? 2 : 0;
+  }
+  process.stderr.write(unknownCommand(argv, COMMANDS));
+  return 2;
+}
+
+async function rendered(result: CommandResult, global: GlobalOptions): Promise<string> {
+  if (global.output === 'json') return `${JSON.stringify(result.data, null, 2)}\n`;
+  if (global.output === 'yaml') {
+    const { stringify } = await import('yaml');
+    return stringify(result.data, { compat: 'yaml-1.1' });
+  }
+  return result.text === '' || result.text.endsWith('\n') ? result.text : `${result.text}\n`;
+}
+
+function useColor(process: NodeJS.Process): boolean {
+  const { NO_COLOR, TERM, CI } = process.env;
+  return process.stderr.isTTY === true && (NO_COLOR ?? '') === '' && TERM !== 'dumb' && (CI ?? '') === '';
+}
+
+function interruptSignals(process: NodeJS.Process) {
+  const stop = new AbortController();
+  const abort = new AbortController();
+  // Every wait and every command in flight listens.
+  setMaxListeners(0, stop.signal, abort.signal);
+  let code = 130;
+  const onSignal = (signal: NodeJS.Signals) => {
+    code = signal === 'SIGTERM' ? 143 : 130;
+    if (stop.signal.aborted) {
+      abort.abort(
+        new KeelsonError('ABORTED', 'broken off; what was under way may be half done', {
+          hint: 'run the same command again',
+        }),
+      );
+      return;
+    }
+    process.stderr.write('keelson: stopping after what is under way; once more to break off\n');
+    stop.abort(
+      new KeelsonError('ABORTED', 'interrupted', {
+        hint: 'run the same command again: it goes on from here',
+      }),
+    );
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return {
+    stop: stop.signal,
+    abort: abort.signal,
+    exitCode: () => code,
+    dispose: () => {
+      process.off('SIGINT', onSignal);
+      process.off('SIGTERM', onSignal);
+    },
+  };
+}

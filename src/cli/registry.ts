@@ -1,0 +1,56 @@
+import type { Command } from './command.js';
+
+export interface CommandEntry {
+  name: string;
+  summary: string;
+  load: () => Promise<Command>;
+}
+
+const entry = (name: string, summary: string, load: () => Promise<{ command: Command }>): CommandEntry => ({
+  name,
+  summary,
+  load: async () => (await load()).command,
+});
+
+/** Every command, in the order of the help page. Modules are loaded only when their command runs. */
+export const COMMANDS: readonly CommandEntry[] = [
+  entry('plan', 'what apply would change, host by host and file by file', () => import('./commands/plan.js')),
+  entry('apply', 'make the cluster what the file says', () => import('./commands/apply.js')),
+  entry('verify', 'prove that the cluster works, with real pods', () => import('./commands/verify.js')),
+  entry(
+    'status',
+    'hosts, versions, certificates and health at a glance',
+    () => import('./commands/status.js'),
+  ),
+  entry('init', 'the first control plane only', () => import('./commands/init.js')),
+  entry('join', 'the named hosts into a running cluster', () => import('./commands/join.js')),
+  entry('reset', 'take hosts back to what they were', () => import('./commands/reset.js')),
+  entry('render', 'every file that a host would get, without any host', () => import('./commands/render.js')),
+  entry(
+    'phase list',
+    'all phases in order, with needs and provisions',
+    () => import('./commands/phase-list.js'),
+  ),
+  entry('phase run', 'one phase alone', () => import('./commands/phase-run.js')),
+  entry('token create', 'a bootstrap token', () => import('./commands/token-create.js')),
+  entry('token list', 'bootstrap tokens of the cluster', () => import('./commands/token-list.js')),
+  entry('token delete', 'delete bootstrap tokens', () => import('./commands/token-delete.js')),
+  entry('kubeconfig', 'the admin kubeconfig, merged into a file', () => import('./commands/kubeconfig.js')),
+  entry('config validate', 'check a cluster file', () => import('./commands/config-validate.js')),
+  entry('config print', 'a cluster file with all defaults', () => import('./commands/config-print.js')),
+  entry('config schema', 'JSON Schema of the cluster file', () => import('./commands/config-schema.js')),
+  entry('config migrate', 'older kubeadm documents to v1beta4', () => import('./commands/config-migrate.js')),
+  entry(
+    'bundle build',
+    'compile and assemble everything a cluster needs',
+    () => import('./commands/bundle-build.js'),
+  ),
+  entry('bundle inspect', 'what a bundle holds', () => import('./commands/bundle-inspect.js')),
+  entry('bundle verify', 'check every byte of a bundle', () => import('./commands/bundle-verify.js')),
+  entry('lab up', 'machines on this computer, and a cluster on them', () => import('./commands/lab-up.js')),
+  entry('lab status', 'machines of a lab', () => import('./commands/lab-status.js')),
+  entry('lab ssh', 'a shell or a command on a lab machine', () => import('./commands/lab-ssh.js')),
+  entry('lab stop', 'cut a lab machine’s power', () => import('./commands/lab-stop.js')),
+  entry('lab start', 'power a lab machine on again', () => import('./commands/lab-start.js')),
+  entry('lab down', 'remove a lab and everything it made', () => import('./commands/lab-down.js')),
+];

@@ -1,0 +1,229 @@
+import type { Duplex } from 'node:stream';
+import { connect as tlsConnect } from 'node:tls';
+import { Agent, type Dispatcher } from 'undici';
+import { KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
+import type { HostReader } from '../host/types.js';
+
+/** A Kubernetes object as the API carries it. */
+export interface KubeObject {
+  apiVersion: string;
+  kind: string;
+  metadata: {
+    name: string;
+    namespace?: string;
+    labels?: Record<string, string>;
+    annotations?: Record<string, string>;
+    [key: string]: unknown;
+  };
+  [key: string]: unknown;
+}
+
+export interface ClientCredentials {
+  /** PEM of the CA that the API server's certificate chains to. */
+  ca: string;
+  cert: string;
+  key: string;
+}
+
+export interface ClusterClient {
+  /** Raw request; the body is parsed JSON, or text where the answer is not JSON. */
+  request: (
+    method: Dispatcher.HttpMethod,
+    path: string,
+    options?: RequestOptions,
+  ) => Promise<{ status: number; body: unknown }>;
+  /** The object, or null on 404. */
+  get: (ref: ObjectRef) => Promise<KubeObject | null>;
+  /** Items of a collection path such as `/api/v1/nodes?labelSelector=…`. */
+  list: (path: string) => Promise<KubeObject[]>;
+  /** Server-side apply as field manager `keelson`, conflicts forced. */
+  apply: (object: KubeObject) => Promise<KubeObject>;
+  /** Strategic merge patch. */
+  patch: (ref: ObjectRef, body: unknown) => Promise<KubeObject>;
+  /** Deletes; a missing object is no error. */
+  remove: (ref: ObjectRef) => Promise<void>;
+  close: () => Promise<void>;
+}
+
+export interface RequestOptions {
+  body?: string;
+  contentType?: string;
+  timeoutMs?: number;
+}
+
+export interface ObjectRef {
+  apiVersion: string;
+  kind: string;
+  namespace?: string | undefined;
+  name: string;
+}
+
+/** Plurals that are not lower-cased kind + "s" (all that keelson writes). */
+const PLURALS: Readonly<Record<string, string>> = {
+  Endpoints: 'endpoints',
+  NetworkPolicy: 'networkpolicies',
+  IngressClass: 'ingressclasses',
+  PriorityClass: 'priorityclasses',
+};
+
+const CLUSTER_SCOPED = new Set([
+  'Namespace',
+  'Node',
+  'ClusterRole',
+  'ClusterRoleBinding',
+  'CustomResourceDefinition',
+  'PriorityClass',
+  'CertificateSigningRequest',
+  'APIService',
+]);
+
+/** REST path of an object. */
+export function pathOf(ref: ObjectRef): string {
+  const group = ref.apiVersion.includes('/') ? `/apis/${ref.apiVersion}` : `/api/${ref.apiVersion}`;
+  const plural = PLURALS[ref.kind] ?? `${ref.kind.toLowerCase()}s`;
+  const namespace = CLUSTER_SCOPED.has(ref.kind) ? '' : `/namespaces/${ref.namespace ?? 'default'}`;
+  return `${group}${namespace}/${plural}/${encodeURIComponent(ref.name)}`;
+}
+
+/** The reference of an object. */
+export function refOf(object: KubeObject): ObjectRef {
+  return {
+    apiVersion: object.apiVersion,
+    kind: object.kind,
+    namespace: object.metadata.namespace,
+    name: object.metadata.name,
+  };
+}
+
+/**
+ * A client of the API server at `address:port` as `host` sees it, through the host's SSH connection.
+ * Errors: CONNECTION (retryable) while nothing answers, API with the server's own message otherwise;
+ * 409 is CONFLICT; 429 and 5xx are retryable.
+ */
+export function clusterClient(
+  host: HostReader,
+  endpoint: { address: string; port: number },
+  credentials: ClientCredentials,
+  signal: AbortSignal,
+): ClusterClient {
+  const agent = new Agent({
+    connections: 4,
+    pipelining: 1,
+    headersTimeout: 60_000,
+    bodyTimeout: 60_000,
+    connect: (_options, callback) => {
+      host.forward(endpoint.address, endpoint.port).then(
+        (channel: Duplex) => {
+          const socket = tlsConnect({
+            socket: channel,
+            ca: credentials.ca,
+            cert: credentials.cert,
+            key: credentials.key,
+            servername: 'kubernetes',
+          });
+          socket.once('secureConnect', () => callback(null, socket));
+          socket.once('error', (error) => callback(error, null));
+        },
+        (error: Error) => callback(error, null),
+      );
+    },
+  });
+
+  const request: ClusterClient['request'] = async (method, path, options = {}) => {
+    let response: Dispatcher.ResponseData;
+    try {
+      response = await agent.request({
+        origin: 'https://kubernetes',
+        path,
+        method,
+        ...(options.body === undefined ? {} : { body: options.body }),
+        headers: {
+          accept: 'application/json',
+          ...(options.body === undefined
+            ? {}
+            : { 'content-type': options.contentType ?? 'application/json' }),
+        },
+        signal: AbortSignal.any([signal, AbortSignal.timeout(options.timeoutMs ?? 30_000)]),
+      });
+    } catch (error) {
+      if (signal.aborted) throw toKeelsonError(signal.reason);
+      const cause = error instanceof Error ? error.message : String(error);
+      throw new KeelsonError(
+        'CONNECTION',
+        `the Kubernetes API at ${endpoint.address}:${endpoint.port} does not answer: ${cause}`,
+        {
+          host: host.name,
+          retryable: true,
+          cause: error,
+          hint: 'see keelson status; on the host: crictl ps -a, journalctl -u kubelet',
+        },
+      );
+    }
+    const text = await response.body.text();
+    const json = (response.headers['content-type'] ?? '').includes('json');
+    const body: unknown = json && text !== '' ? JSON.parse(text) : text;
+    if (response.statusCode >= 400) throw apiError(method, path, response.statusCode, body);
+    return { status: response.statusCode, body };
+  };
+
+  const asObject = (body: unknown): KubeObject => body as KubeObject;
+  return {
+    request,
+    get: async (ref) => {
+      try {
+        return asObject((await request('GET', pathOf(ref))).body);
+      } catch (error) {
+        if (statusOf(error) === 404) return null;
+        throw error;
+      }
+    },
+    list: async (path) => {
+      const { body } = await request('GET', path);
+      return (body as { items?: KubeObject[] }).items ?? [];
+    },
+    apply: async (object) => {
+      const path = `${pathOf(refOf(object))}?fieldManager=keelson&force=true`;
+      const { body } = await request('PATCH', path, {
+        body: JSON.stringify(object),
+        contentType: 'application/apply-patch+yaml',
+      });
+      return asObject(body);
+    },
+    patch: async (ref, patch) => {
+      const path = `${pathOf(ref)}?fieldManager=keelson`;
+      const { body } = await request('PATCH', path, {
+        body: JSON.stringify(patch),
+        contentType: 'application/strategic-merge-patch+json',
+      });
+      return asObject(body);
+    },
+    remove: async (ref) => {
+      try {
+        await request('DELETE', pathOf(ref));
+      } catch (error) {
+        if (statusOf(error) !== 404) throw error;
+      }
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+/** HTTP status of an API error, or undefined. */
+export function statusOf(error: unknown): number | undefined {
+  if (!(error instanceof KeelsonError)) return undefined;
+  const details = error.details as { status?: number } | undefined;
+  return details?.status;
+}
+
+function apiError(method: string, path: string, status: number, body: unknown): KeelsonError {
+  const said =
+    typeof body === 'object' && body !== null && 'message' in body
+      ? String(body.message)
+      : String(body).slice(0, 200);
+  const retryable =
+    status === 429 || status >= 500 || status === 401 || (status === 403 && said.includes('not yet'));
+  return new KeelsonError(status === 409 ? 'CONFLICT' : 'API', `${method} ${path}: ${status} ${said}`, {
+    retryable,
+    details: { status },
+  });
+}

@@ -1,0 +1,49 @@
+import { KeelsonError } from '../errors/keelson-error.js';
+import { didYouMean, nearest } from './suggest.js';
+import type { ClusterConfig, ResolvedHost } from './types.js';
+
+export type ControlPlaneHost = ResolvedHost & {
+  localAPIEndpoint: { advertiseAddress: string; bindPort: number };
+};
+
+/** Control planes that are to be there, in the order of the file. */
+export function controlPlanes(config: ClusterConfig): ControlPlaneHost[] {
+  return presentHosts(config).filter(
+    (host): host is ControlPlaneHost => host.role === 'control-plane' && host.localAPIEndpoint !== null,
+  );
+}
+
+/** The control plane that is initialised; all others join it. */
+export function firstControlPlane(config: ClusterConfig): ControlPlaneHost {
+  const [first] = controlPlanes(config);
+  if (first === undefined) throw new KeelsonError('CONFIG', 'the configuration has no control plane');
+  return first;
+}
+
+/** Workers that are to be there, in the order of the file. */
+export function workers(config: ClusterConfig): ResolvedHost[] {
+  return presentHosts(config).filter((host) => host.role === 'worker');
+}
+
+/** Hosts that are to be in the cluster, in the order of the file. */
+export function presentHosts(config: ClusterConfig): ResolvedHost[] {
+  return config.hosts.filter((host) => host.state === 'present');
+}
+
+/** Hosts that are to be removed. */
+export function absentHosts(config: ClusterConfig): ResolvedHost[] {
+  return config.hosts.filter((host) => host.state === 'absent');
+}
+
+/**
+ * The host of that name, present or absent.
+ * @throws KeelsonError USAGE with the nearest name
+ */
+export function hostNamed(config: ClusterConfig, name: string): ResolvedHost {
+  const host = config.hosts.find((candidate) => candidate.name === name);
+  if (host !== undefined) return host;
+  const names = config.hosts.map((candidate) => candidate.name);
+  throw new KeelsonError('USAGE', `there is no host ${name}${didYouMean(nearest(name, names))}`, {
+    hint: `the hosts of ${config.name} are ${names.join(', ')}`,
+  });
+}

@@ -1,0 +1,133 @@
+import { stringify } from 'yaml';
+import { firstControlPlane } from './inventory.js';
+import type {
+  ClusterConfig,
+  EnvVar,
+  NodeRegistration,
+  ResolvedHost,
+  SshSettings,
+  Timeouts,
+} from './types.js';
+
+/**
+ * The whole configuration as a YAML stream, defaults included: the Cluster document, then kubeadm's. Parsed
+ * again it gives the same configuration. It holds what the file holds, bootstrap tokens included.
+ */
+export function printConfig(config: ClusterConfig): string {
+  return printDocuments([clusterDocument(config), ...kubeadmDocuments(config)]);
+}
+
+/** Documents as one YAML stream that readers of YAML 1.1 and of 1.2 understand alike. */
+export function printDocuments(documents: readonly object[]): string {
+  const options = { compat: 'yaml-1.1', lineWidth: 0, aliasDuplicateObjects: false } as const;
+  return documents.map((document) => stringify(document, withoutEmptyVariables, options)).join('---\n');
+}
+
+/** A variable has a value or a source: kubeadm writes no empty value. */
+function withoutEmptyVariables(key: unknown, value: unknown): unknown {
+  if (key !== 'extraEnvs' || !Array.isArray(value)) return value;
+  return value.map(({ value: text, ...rest }: EnvVar) => (text === '' ? rest : { ...rest, value: text }));
+}
+
+/**
+ * The documents that kubeadm itself reads. A JoinConfiguration stands here only where it differs from what
+ * InitConfiguration says, and without discovery: kubeadm would want that added.
+ */
+export function kubeadmDocuments(config: ClusterConfig): object[] {
+  const documents: object[] = [config.cluster, initDocument(config)];
+  const join = joinDocument(config);
+  if (join !== null) documents.push(join);
+  return [...documents, config.kubelet, config.kubeProxy];
+}
+
+function clusterDocument(config: ClusterConfig): object {
+  const { network, bundle, runtime, ignorePreflightErrors, concurrency } = config.spec;
+  const [any] = config.hosts;
+  return {
+    apiVersion: 'keelson.dev/v1alpha1',
+    kind: 'Cluster',
+    metadata: { name: config.name },
+    spec: {
+      ...(any === undefined ? {} : { ssh: sharedSsh(any.ssh) }),
+      hosts: config.hosts.map((host) => hostEntry(host, host === firstControlPlane(config))),
+      network: network.plugin === 'flannel' && network.backend === 'host-gw' ? hostGateway(network) : network,
+      ...(bundle === null ? {} : { bundle }),
+      runtime,
+      ignorePreflightErrors,
+      concurrency,
+    },
+  };
+}
+
+/** host-gw has none of the settings of vxlan. */
+function hostGateway({ mtu }: { mtu?: number }): object {
+  return { plugin: 'flannel', backend: 'host-gw', ...(mtu === undefined ? {} : { mtu }) };
+}
+
+function sharedSsh({ knownHostsFiles, agent, useSshConfig }: SshSettings): object {
+  return {
+    ...(knownHostsFiles.length > 0 ? { knownHostsFile: knownHostsFiles } : {}),
+    agent,
+    useSshConfig,
+  };
+}
+
+function hostEntry(host: ResolvedHost, first: boolean): object {
+  const { ssh } = host;
+  return {
+    name: host.name,
+    role: host.role,
+    state: host.state,
+    address: ssh.address,
+    ...(ssh.port === 0 ? {} : { port: ssh.port }),
+    ...(ssh.user === '' ? {} : { user: ssh.user }),
+    ...(ssh.identityFile === undefined ? {} : { identityFile: ssh.identityFile }),
+    ...(ssh.hostKeyFingerprint === undefined ? {} : { hostKeyFingerprint: ssh.hostKeyFingerprint }),
+    jumpHosts: ssh.jumpHosts,
+    nodeIP: host.nodeIP,
+    ...(host.localAPIEndpoint === null ? {} : { advertiseAddress: host.localAPIEndpoint.advertiseAddress }),
+    labels: host.labels,
+    ...(host.patchesDirectory === null || first ? {} : { patches: host.patchesDirectory }),
+    ...(first ? {} : { nodeRegistration: host.nodeRegistration }),
+  };
+}
+
+function initDocument(config: ClusterConfig): object {
+  const first = firstControlPlane(config);
+  const { bootstrapTokens, certificateKey, skipPhases, timeouts } = config.init;
+  return {
+    apiVersion: 'kubeadm.k8s.io/v1beta4',
+    kind: 'InitConfiguration',
+    ...(bootstrapTokens.length > 0 ? { bootstrapTokens } : {}),
+    ...(certificateKey === undefined ? {} : { certificateKey }),
+    localAPIEndpoint: first.localAPIEndpoint,
+    nodeRegistration: registration(first.nodeRegistration),
+    ...(first.patchesDirectory === null ? {} : { patches: { directory: first.patchesDirectory } }),
+    ...(skipPhases.length > 0 ? { skipPhases } : {}),
+    timeouts,
+  };
+}
+
+/** kubeadm prints taints also where they are left to it. */
+const registration = (value: NodeRegistration): object => ({ ...value, taints: value.taints ?? null });
+
+function joinDocument(config: ClusterConfig): object | null {
+  const first = firstControlPlane(config);
+  const ports = config.hosts.map(
+    (host) => host.localAPIEndpoint?.bindPort ?? first.localAPIEndpoint.bindPort,
+  );
+  const bindPort = ports.find((port) => port !== first.localAPIEndpoint.bindPort);
+  const timeouts = differing(config.joinTimeouts, config.init.timeouts);
+  if (bindPort === undefined && timeouts === null) return null;
+  return {
+    apiVersion: 'kubeadm.k8s.io/v1beta4',
+    kind: 'JoinConfiguration',
+    ...(bindPort === undefined ? {} : { controlPlane: { localAPIEndpoint: { bindPort } } }),
+    ...(timeouts === null ? {} : { timeouts }),
+  };
+}
+
+function differing(own: Timeouts, base: Timeouts): Partial<Timeouts> | null {
+  const entries = Object.entries(own).filter(([name, value]) => base[name as keyof Timeouts] !== value);
+  return entries.length === 0 ? null : Object.fromEntries(entries);
+}

@@ -1,0 +1,169 @@
+import { normaliseGoDuration } from './go-duration.js';
+import { resolveHosts } from './resolve-hosts.js';
+import type { ClusterInput } from './schema/cluster.js';
+import type { ClusterConfigurationInput } from './schema/cluster-configuration.js';
+import type { InitConfigurationInput } from './schema/init-configuration.js';
+import type { Documents } from './schema/kinds.js';
+import { absolutePath, type Surroundings } from './surroundings.js';
+import type {
+  BootstrapTokenSpec,
+  ClusterConfig,
+  ClusterConfiguration,
+  ClusterSpec,
+  ComponentConfig,
+  LocalEtcd,
+  NetworkSpec,
+  Timeouts,
+} from './types.js';
+
+/** kubeadm's defaults (v1beta4 defaults.go and constants.go at v1.36.3). */
+const TIMEOUTS: Timeouts = {
+  controlPlaneComponentHealthCheck: '4m0s',
+  kubeletHealthCheck: '4m0s',
+  kubernetesAPICall: '1m0s',
+  etcdAPICall: '2m0s',
+  tlsBootstrap: '5m0s',
+  discovery: '5m0s',
+  upgradeManifests: '5m0s',
+};
+
+const TOKEN_GROUPS = ['system:bootstrappers:kubeadm:default-node-token'];
+const TOKEN_USAGES = ['signing', 'authentication'];
+
+/** The configuration that valid documents mean, with all defaults. */
+export function resolveConfig(
+  documents: Documents & { Cluster: ClusterInput; ClusterConfiguration: ClusterConfigurationInput },
+  around: Surroundings,
+  notes: readonly string[],
+): ClusterConfig {
+  const { Cluster, ClusterConfiguration, InitConfiguration, JoinConfiguration } = documents;
+  const kubelet = component(
+    documents.KubeletConfiguration,
+    'kubelet.config.k8s.io/v1beta1',
+    'KubeletConfiguration',
+  );
+  const initTimeouts = mergeTimeouts(TIMEOUTS, InitConfiguration?.timeouts);
+  return {
+    name: Cluster.metadata.name,
+    file: around.file,
+    spec: resolveSpec(Cluster, kubelet, around),
+    hosts: resolveHosts(documents, around),
+    cluster: resolveCluster(ClusterConfiguration),
+    init: {
+      bootstrapTokens: (InitConfiguration?.bootstrapTokens ?? []).map(resolveToken),
+      ...given('certificateKey', InitConfiguration?.certificateKey),
+      skipPhases: InitConfiguration?.skipPhases ?? [],
+      timeouts: initTimeouts,
+    },
+    joinTimeouts: mergeTimeouts(initTimeouts, JoinConfiguration?.timeouts),
+    kubelet,
+    kubeProxy: component(
+      documents.KubeProxyConfiguration,
+      'kubeproxy.config.k8s.io/v1alpha1',
+      'KubeProxyConfiguration',
+    ),
+    notes,
+  };
+}
+
+/** `{[key]: value}`, or nothing where the value is missing or empty. */
+function given<K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> {
+  return value === undefined || value === '' ? {} : ({ [key]: value } as Record<K, V>);
+}
+
+/** The object without fields that are undefined. */
+function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as never;
+}
+
+function resolveCluster(input: ClusterConfigurationInput): ClusterConfiguration {
+  const { dns, proxy, etcd, networking } = input;
+  return {
+    apiVersion: 'kubeadm.k8s.io/v1beta4',
+    kind: 'ClusterConfiguration',
+    kubernetesVersion: input.kubernetesVersion.startsWith('v')
+      ? input.kubernetesVersion
+      : `v${input.kubernetesVersion}`,
+    clusterName: input.clusterName || 'kubernetes',
+    ...given('controlPlaneEndpoint', input.controlPlaneEndpoint),
+    imageRepository: input.imageRepository || 'registry.k8s.io',
+    certificatesDir: input.certificatesDir || '/etc/kubernetes/pki',
+    encryptionAlgorithm: input.encryptionAlgorithm || 'RSA-2048',
+    certificateValidityPeriod: normaliseGoDuration(input.certificateValidityPeriod || '8760h0m0s'),
+    caCertificateValidityPeriod: normaliseGoDuration(input.caCertificateValidityPeriod || '87600h0m0s'),
+    networking: {
+      dnsDomain: networking?.dnsDomain || 'cluster.local',
+      serviceSubnet: networking?.serviceSubnet || '10.96.0.0/12',
+      ...given('podSubnet', networking?.podSubnet),
+    },
+    apiServer: defined(input.apiServer ?? {}) as ClusterConfiguration['apiServer'],
+    controllerManager: defined(input.controllerManager ?? {}) as ClusterConfiguration['controllerManager'],
+    scheduler: defined(input.scheduler ?? {}) as ClusterConfiguration['scheduler'],
+    etcd: resolveEtcd(etcd),
+    dns: defined(dns ?? {}) as ClusterConfiguration['dns'],
+    proxy: defined(proxy ?? {}) as ClusterConfiguration['proxy'],
+    ...given('featureGates', input.featureGates),
+  };
+}
+
+function resolveEtcd(etcd: ClusterConfigurationInput['etcd']): ClusterConfiguration['etcd'] {
+  const external = etcd?.external;
+  if (external !== undefined) {
+    const { endpoints, caFile = '', certFile = '', keyFile = '' } = external;
+    const httpEndpoints = external.httpEndpoints?.length ? external.httpEndpoints : [...endpoints];
+    return { external: { endpoints, caFile, certFile, keyFile, httpEndpoints } };
+  }
+  const local = defined(etcd?.local ?? {}) as Partial<LocalEtcd>;
+  return { local: { ...local, dataDir: local.dataDir || '/var/lib/etcd' } };
+}
+
+function resolveSpec({ spec }: ClusterInput, kubelet: ComponentConfig, around: Surroundings): ClusterSpec {
+  return {
+    network: resolveNetwork(spec.network),
+    bundle: spec.bundle ? absolutePath(spec.bundle, around) : null,
+    runtime: {
+      systemdCgroup: spec.runtime?.systemdCgroup ?? kubelet.cgroupDriver !== 'cgroupfs',
+      restrictOomScoreAdj: spec.runtime?.restrictOomScoreAdj ?? false,
+    },
+    ignorePreflightErrors: spec.ignorePreflightErrors ?? [],
+    concurrency: spec.concurrency ?? 20,
+  };
+}
+
+/** flannel's own defaults: VXLAN on UDP 8472 with VNI 1, no direct routing. */
+function resolveNetwork(input: ClusterInput['spec']['network']): NetworkSpec {
+  if (input?.plugin === 'none') return { plugin: 'none' };
+  return {
+    plugin: 'flannel',
+    backend: input?.backend ?? 'vxlan',
+    directRouting: input?.directRouting ?? false,
+    port: input?.port ?? 8472,
+    vni: input?.vni ?? 1,
+    ...given('mtu', input?.mtu),
+  };
+}
+
+function mergeTimeouts(defaults: Timeouts, input: InitConfigurationInput['timeouts']): Timeouts {
+  const stated = Object.entries(input ?? {}).filter(([, value]) => typeof value === 'string' && value !== '');
+  const merged = { ...defaults, ...Object.fromEntries(stated) } as Timeouts;
+  return Object.fromEntries(
+    Object.entries(merged).map(([name, value]) => [name, normaliseGoDuration(value)]),
+  ) as unknown as Timeouts;
+}
+
+function resolveToken(
+  input: NonNullable<InitConfigurationInput['bootstrapTokens']>[number],
+): BootstrapTokenSpec {
+  const { token, description, ttl, expires, usages, groups } = input;
+  return {
+    token,
+    ...given('description', description),
+    ...(expires ? { expires } : { ttl: normaliseGoDuration(ttl || '24h0m0s') }),
+    usages: usages?.length ? usages : [...TOKEN_USAGES],
+    groups: groups?.length ? groups : [...TOKEN_GROUPS],
+  };
+}
+
+function component(input: object | undefined, apiVersion: string, kind: string): ComponentConfig {
+  return { apiVersion, kind, ...input };
+}

@@ -1,0 +1,114 @@
+import { canonicalAddress, familyOf, isNodeAddress } from '../cidr.js';
+import type { HostInput } from '../schema/cluster.js';
+import type { Rule } from './rule.js';
+
+const HOSTS = ['spec', 'hosts'];
+
+/** No two hosts share a name, a node name, an address to connect to, or an address in the cluster. */
+export const uniqueHosts: Rule = ({ Cluster }, report) => {
+  if (Cluster === undefined) return;
+  const { hosts, ssh } = Cluster.spec;
+  const fields: [string, (host: HostInput) => string | undefined][] = [
+    ['name', (host) => host.name],
+    ['address', (host) => `${canonicalAddress(host.address)} port ${host.port ?? ssh?.port ?? 22}`],
+    ['nodeIP', (host) => nodeIPOf(host)],
+  ];
+  for (const [field, keyOf] of fields) {
+    const seen = new Map<string, HostInput>();
+    for (const [i, host] of hosts.entries()) {
+      const key = keyOf(host);
+      if (key === undefined) continue;
+      const other = seen.get(key);
+      if (other === undefined) seen.set(key, host);
+      // Equal addresses are reported as such; the node IP that follows from them is not a second mistake.
+      else if (field !== 'nodeIP' || host.nodeIP !== undefined) {
+        const message =
+          field === 'name' ? `the name ${key} is used twice` : `${key} is also that of ${other.name}`;
+        report('Cluster', [...HOSTS, i, field], message);
+      }
+    }
+  }
+  uniqueNodeNames(hosts, (i, message) =>
+    report('Cluster', [...HOSTS, i, 'nodeRegistration', 'name'], message),
+  );
+};
+
+function uniqueNodeNames(hosts: readonly HostInput[], report: (i: number, message: string) => void): void {
+  for (const [i, host] of hosts.entries()) {
+    const name = host.nodeRegistration?.name;
+    const other = hosts.find((h) => h !== host && (h.nodeRegistration?.name ?? h.name) === name);
+    if (name && other !== undefined) report(i, `the node name ${name} is also that of ${other.name}`);
+  }
+}
+
+/** Address in the cluster, canonical; undefined where the address is a name and no nodeIP is given. */
+export function nodeIPOf(host: HostInput): string | undefined {
+  const address = host.nodeIP ?? host.address;
+  return familyOf(address) === null ? undefined : canonicalAddress(address);
+}
+
+/** Every host has an IP address that others can reach it by. */
+export const nodeAddresses: Rule = ({ Cluster }, report) => {
+  for (const [i, host] of (Cluster?.spec.hosts ?? []).entries()) {
+    const path = [...HOSTS, i];
+    const nodeIP = nodeIPOf(host);
+    if (nodeIP === undefined) {
+      report(
+        'Cluster',
+        [...path, 'address'],
+        `${host.address} is a name: add nodeIP, the address inside the cluster`,
+      );
+    } else if (!isNodeAddress(nodeIP)) {
+      const field = host.nodeIP === undefined ? 'address' : 'nodeIP';
+      report(
+        'Cluster',
+        [...path, field],
+        `other hosts cannot reach ${nodeIP}: add nodeIP, the address inside the cluster`,
+      );
+    }
+    if (host.advertiseAddress !== undefined && host.role === 'worker') {
+      report('Cluster', [...path, 'advertiseAddress'], 'only control planes advertise an API server', {
+        at: 'key',
+      });
+    }
+  }
+};
+
+/** There is a control plane, and several have one endpoint. */
+export const controlPlanes: Rule = ({ Cluster, ClusterConfiguration }, report, note) => {
+  if (Cluster === undefined) return;
+  const planes = Cluster.spec.hosts.filter(
+    (host) => host.role === 'control-plane' && host.state !== 'absent',
+  );
+  if (planes.length === 0) {
+    report('Cluster', HOSTS, 'no host is a control plane: give at least one the role control-plane', {
+      at: 'key',
+    });
+  }
+  if (planes.length < 2 || ClusterConfiguration === undefined) return;
+  if (!ClusterConfiguration.controlPlaneEndpoint) {
+    const remedy = 'add the host:port of a load balancer, or of a DNS name of all of them';
+    const message = `required with ${planes.length} control planes: ${remedy}`;
+    report('ClusterConfiguration', ['controlPlaneEndpoint'], message);
+  }
+  if (planes.length % 2 === 0 && ClusterConfiguration.etcd?.external === undefined) {
+    note(
+      `${planes.length} control planes tolerate no more failures of etcd than ${planes.length - 1}: an odd number is better`,
+    );
+  }
+};
+
+/** What JoinConfiguration says goes for every host that joins, so it can name only one. */
+export const joinIdentity: Rule = ({ Cluster, JoinConfiguration }, report) => {
+  if (Cluster === undefined || JoinConfiguration === undefined) return;
+  const joining = Cluster.spec.hosts.length - 1;
+  if (JoinConfiguration.nodeRegistration?.name && joining > 1) {
+    const message = `${joining} hosts join and cannot share a name: set it at the host`;
+    report('JoinConfiguration', ['nodeRegistration', 'name'], message);
+  }
+  const planes = Cluster.spec.hosts.filter((host) => host.role === 'control-plane').length - 1;
+  if (JoinConfiguration.controlPlane?.localAPIEndpoint?.advertiseAddress && planes > 1) {
+    const message = `${planes} control planes join and cannot share an address: set it at the host`;
+    report('JoinConfiguration', ['controlPlane', 'localAPIEndpoint', 'advertiseAddress'], message);
+  }
+};

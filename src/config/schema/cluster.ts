@@ -1,0 +1,141 @@
+import * as z from 'zod';
+import {
+  type Check,
+  checkAddress,
+  checkDnsName,
+  checked,
+  checkHostAddress,
+  checkLabelValue,
+  checkQualifiedName,
+  names,
+  parseHostPort,
+  port,
+  required,
+} from './common.js';
+import { nodeRegistration, taints } from './kubeadm-common.js';
+
+const checkFingerprint: Check = (value) =>
+  /^SHA256:[A-Za-z0-9+/]{43}$/.test(value) ? undefined : 'no fingerprint: `ssh-keygen -lf` prints SHA256:…';
+
+const checkJumpHost: Check = (value) => {
+  const [user, address] = value.includes('@') ? value.split('@', 2) : [undefined, value];
+  const endpoint = parseHostPort((address ?? '').toLowerCase());
+  return user === '' || endpoint === null
+    ? `"${value}" is no jump host; write [user@]host[:port]`
+    : undefined;
+};
+
+const checkUser: Check = (value) =>
+  /^[A-Za-z_][\w.-]*\$?$/.test(value) ? undefined : `"${value}" is no user name`;
+
+const sshOfHost = {
+  port: port('Port of sshd; default 22.').optional(),
+  user: required(checkUser).optional().describe('User to log in as; root, or one with sudo. Default root.'),
+  identityFile: required(() => undefined)
+    .optional()
+    .describe('Private key.'),
+  hostKeyFingerprint: required(checkFingerprint)
+    .optional()
+    .describe('SHA256:… of the host key; when given, known_hosts is not consulted.'),
+  jumpHosts: z.array(required(checkJumpHost)).optional().describe('Jump hosts in order, [user@]host[:port].'),
+};
+
+const ssh = z
+  .strictObject({
+    ...sshOfHost,
+    knownHostsFile: required(() => undefined)
+      .or(z.array(required(() => undefined)))
+      .optional()
+      .describe('One file or several; default ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts.'),
+    agent: z.boolean().optional().describe('Use the SSH agent; default: where there is one.'),
+    useSshConfig: z
+      .boolean()
+      .optional()
+      .describe('Ask `ssh -G` for what this file leaves open; default true where there is an ssh client.'),
+  })
+  .describe('How to reach the hosts; each host can say otherwise.');
+
+const host = z.strictObject({
+  name: required(checkDnsName).describe('Name in the inventory, and the name of the node.'),
+  role: z.enum(['control-plane', 'worker']).describe('What the host is in the cluster.'),
+  address: required(checkHostAddress).describe('IP address or name to connect to.'),
+  ...sshOfHost,
+  nodeIP: required(checkAddress)
+    .optional()
+    .describe('Address inside the cluster; default the address. Needed where that is a name.'),
+  advertiseAddress: required(checkAddress)
+    .optional()
+    .describe('Control planes: address that the API server advertises; default nodeIP.'),
+  labels: z
+    .record(required(checkQualifiedName), checked(checkLabelValue))
+    .optional()
+    .describe('Labels of the node.'),
+  taints: taints.optional(),
+  state: z
+    .enum(['present', 'absent'])
+    .optional()
+    .describe('absent: the host is to be removed from the cluster. Default present.'),
+  nodeRegistration: nodeRegistration.optional().describe("kubeadm's nodeRegistration for this host."),
+  patches: z.string().optional().describe('Directory with patches for this host.'),
+});
+
+const network = z
+  .strictObject({
+    plugin: z.enum(['flannel', 'none']).describe('none: you install a network yourself.'),
+    backend: z.enum(['vxlan', 'host-gw']).optional().describe('flannel: default vxlan.'),
+    directRouting: z
+      .boolean()
+      .optional()
+      .describe('flannel vxlan: route between hosts of one subnet; default false.'),
+    port: port('flannel vxlan: UDP port; default 8472.').optional(),
+    vni: z.int().min(1).max(16_777_215).optional().describe('flannel vxlan: network identifier; default 1.'),
+    mtu: z
+      .int()
+      .min(1280)
+      .max(65_535)
+      .optional()
+      .describe("flannel: MTU; default from the hosts' interfaces."),
+  })
+  .describe('Pod network; default flannel with vxlan.');
+
+const runtime = z
+  .strictObject({
+    systemdCgroup: z
+      .boolean()
+      .optional()
+      .describe("containerd's cgroup driver; default as the kubelet's cgroupDriver."),
+    restrictOomScoreAdj: z
+      .boolean()
+      .optional()
+      .describe('For containerd inside of a container; default false.'),
+  })
+  .describe('Container runtime.');
+
+/** keelson.dev/v1alpha1 Cluster, as a user writes it. */
+export const cluster = z
+  .strictObject({
+    apiVersion: z.literal('keelson.dev/v1alpha1'),
+    kind: z.literal('Cluster'),
+    metadata: z
+      .strictObject({
+        name: required(checkDnsName).describe('Name of the cluster, here and in kubeconfigs.'),
+      })
+      .describe('Identity.'),
+    spec: z
+      .strictObject({
+        ssh: ssh.optional(),
+        hosts: z.array(host).min(1).describe('All hosts of the cluster.'),
+        network: network.optional(),
+        bundle: z.string().optional().describe('Directory of the bundle with binaries and images.'),
+        runtime: runtime.optional(),
+        ignorePreflightErrors: names(
+          'Preflight checks to report as warnings, by their Kubernetes names.',
+        ).optional(),
+        concurrency: z.int().min(1).max(1000).optional().describe('Hosts worked on at once; default 20.'),
+      })
+      .describe('Hosts, and how to work on them.'),
+  })
+  .describe('Hosts of a cluster, and how to reach them.');
+
+export type ClusterInput = z.output<typeof cluster>;
+export type HostInput = ClusterInput['spec']['hosts'][number];

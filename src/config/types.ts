@@ -1,0 +1,183 @@
+/**
+ * The resolved configuration: what a cluster file means after parsing, migration, defaulting and validation.
+ * Everything below `src/config` works with these types only. Values are frozen.
+ */
+
+export type Role = 'control-plane' | 'worker';
+export type Arg = { name: string; value: string };
+/** With `valueFrom` (a source as in a pod, for example a fieldRef) `value` is ''. */
+export type EnvVar = { name: string; value: string; valueFrom?: Record<string, unknown> };
+export type Taint = { key: string; value?: string; effect: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute' };
+
+export interface HostPathMount {
+  name: string;
+  hostPath: string;
+  mountPath: string;
+  readOnly?: boolean;
+  pathType?: string;
+}
+
+/** kubeadm v1beta4 ControlPlaneComponent. */
+export interface ControlPlaneComponent {
+  extraArgs?: Arg[];
+  extraVolumes?: HostPathMount[];
+  extraEnvs?: EnvVar[];
+}
+
+export interface LocalEtcd {
+  imageRepository?: string;
+  imageTag?: string;
+  dataDir: string;
+  extraArgs?: Arg[];
+  extraEnvs?: EnvVar[];
+  serverCertSANs?: string[];
+  peerCertSANs?: string[];
+}
+
+export interface ExternalEtcd {
+  endpoints: string[];
+  caFile: string;
+  certFile: string;
+  keyFile: string;
+  httpEndpoints?: string[];
+}
+
+export type EncryptionAlgorithm = 'RSA-2048' | 'RSA-3072' | 'RSA-4096' | 'ECDSA-P256' | 'ECDSA-P384';
+
+/** kubeadm v1beta4 ClusterConfiguration, defaults filled in as `kubeadm config print` shows them. */
+export interface ClusterConfiguration {
+  apiVersion: 'kubeadm.k8s.io/v1beta4';
+  kind: 'ClusterConfiguration';
+  /** Exact, with leading v: `v1.36.3`. */
+  kubernetesVersion: string;
+  clusterName: string;
+  controlPlaneEndpoint?: string;
+  imageRepository: string;
+  certificatesDir: string;
+  encryptionAlgorithm: EncryptionAlgorithm;
+  /** Go duration, `8760h0m0s`. */
+  certificateValidityPeriod: string;
+  caCertificateValidityPeriod: string;
+  networking: { dnsDomain: string; serviceSubnet: string; podSubnet?: string };
+  apiServer: ControlPlaneComponent & { certSANs?: string[] };
+  controllerManager: ControlPlaneComponent;
+  scheduler: ControlPlaneComponent;
+  etcd: { local?: LocalEtcd; external?: ExternalEtcd };
+  dns: { imageRepository?: string; imageTag?: string; disabled?: boolean };
+  proxy: { disabled?: boolean };
+  featureGates?: Record<string, boolean>;
+}
+
+export interface NodeRegistration {
+  name: string;
+  criSocket: string;
+  /** undefined: kubeadm's default (control-plane taint on control planes); []: none. */
+  taints?: Taint[];
+  kubeletExtraArgs?: Arg[];
+  ignorePreflightErrors?: string[];
+  imagePullPolicy: string;
+  imagePullSerial: boolean;
+}
+
+export interface Timeouts {
+  controlPlaneComponentHealthCheck: string;
+  kubeletHealthCheck: string;
+  kubernetesAPICall: string;
+  etcdAPICall: string;
+  tlsBootstrap: string;
+  discovery: string;
+  upgradeManifests: string;
+}
+
+export interface BootstrapTokenSpec {
+  token: string;
+  description?: string;
+  ttl?: string;
+  expires?: string;
+  usages: string[];
+  groups: string[];
+}
+
+/** A kubelet or kube-proxy ComponentConfig: the user's fields as they are. */
+export type ComponentConfig = { apiVersion: string; kind: string } & Record<string, unknown>;
+
+export interface SshSettings {
+  /** Address or name to connect to. */
+  address: string;
+  port: number;
+  user: string;
+  identityFile?: string;
+  /** Files read for host keys, in order. */
+  knownHostsFiles: string[];
+  /** `SHA256:…`; when given, known_hosts is not consulted. */
+  hostKeyFingerprint?: string;
+  /** Jump hosts in order, `[user@]host[:port]`. */
+  jumpHosts: string[];
+  /** Use the agent at SSH_AUTH_SOCK; default true when it is set. */
+  agent: boolean;
+  /** Consult `ssh -G` for what the file leaves open. */
+  useSshConfig: boolean;
+}
+
+export interface ResolvedHost {
+  /** Name in the inventory, and the default node name. */
+  name: string;
+  role: Role;
+  /** `absent` is the tombstone: this host is to be removed. */
+  state: 'present' | 'absent';
+  ssh: SshSettings;
+  /** Address that the node uses inside the cluster (IPv4 or IPv6, no port). */
+  nodeIP: string;
+  labels: Readonly<Record<string, string>>;
+  nodeRegistration: NodeRegistration;
+  /** Control planes only. */
+  localAPIEndpoint: { advertiseAddress: string; bindPort: number } | null;
+  /** Directory with kubeadm patches, on the operator's machine, absolute; null for none. */
+  patchesDirectory: string | null;
+}
+
+export type NetworkSpec =
+  | {
+      plugin: 'flannel';
+      backend: 'vxlan' | 'host-gw';
+      directRouting: boolean;
+      /** vxlan: UDP port, default 8472. */
+      port: number;
+      vni: number;
+      mtu?: number;
+    }
+  | { plugin: 'none' };
+
+export interface ClusterSpec {
+  network: NetworkSpec;
+  /** Absolute path of the bundle directory; null where none was named. */
+  bundle: string | null;
+  /** Kernel and container settings for hosts such as lab machines. */
+  runtime: { systemdCgroup: boolean; restrictOomScoreAdj: boolean };
+  /** Kubernetes names of preflight checks to report as warnings. */
+  ignorePreflightErrors: string[];
+  /** At most so many hosts are worked on at once. */
+  concurrency: number;
+}
+
+export interface ClusterConfig {
+  /** metadata.name */
+  name: string;
+  /** Absolute path of the file this came from; null for text. */
+  file: string | null;
+  spec: ClusterSpec;
+  hosts: readonly ResolvedHost[];
+  cluster: ClusterConfiguration;
+  init: {
+    bootstrapTokens: BootstrapTokenSpec[];
+    certificateKey?: string;
+    skipPhases: string[];
+    timeouts: Timeouts;
+  };
+  /** Timeouts that the join phases use. */
+  joinTimeouts: Timeouts;
+  kubelet: ComponentConfig;
+  kubeProxy: ComponentConfig;
+  /** Notes for the user: migrations made, deprecated fields. */
+  notes: readonly string[];
+}

@@ -1,0 +1,92 @@
+import { toKeelsonError } from '../errors/keelson-error.js';
+import type { ReadRequest, ReadResult } from '../host/types.js';
+import type { Emit } from './events.js';
+import { mergeRequests, readFor, viewFor } from './observe.js';
+import type { EngineContext, HostPhase, Phase, Readers, Verdict } from './phase.js';
+import { targetsOf } from './phase.js';
+import type { TaskPlan } from './types.js';
+
+export interface PlanOptions<C extends EngineContext> {
+  phases: readonly Phase<C>[];
+  context: C;
+  readers: Readers;
+  emit: Emit;
+  /** Only these hosts; cluster phases stay in. */
+  limit?: ReadonlySet<string>;
+  /** Sees each host's whole observation before any phase plans (for artefacts that come from reality). */
+  onObserved?: (host: string, seen: ReadResult) => void;
+}
+
+/**
+ * Observes every host once (one round trip each, in parallel), then asks every phase what has to change.
+ * Reads only.
+ * @returns one task for each phase and host, satisfied ones included, in phase order
+ */
+export async function planTasks<C extends EngineContext>(options: PlanOptions<C>): Promise<TaskPlan[]> {
+  const { context, emit, limit } = options;
+  const phases = options.phases.filter((phase) => phase.runIf?.(context) ?? true);
+  const hosts = context.inventory.filter((host) => limit === undefined || limit.has(host.name));
+  const hostPhases = phases.filter((phase): phase is HostPhase<C> => phase.target !== 'cluster');
+
+  const observed = new Map<string, ReadResult>();
+  await Promise.all(
+    hosts.map(async ({ name }) => {
+      const requests = new Map<string, ReadRequest>();
+      for (const phase of hostPhases) {
+        if (targetsOf(phase, context.inventory).includes(name))
+          requests.set(phase.name, phase.observe(context, name));
+      }
+      if (requests.size === 0) return;
+      const reader = options.readers.get(name);
+      if (reader === undefined) return;
+      const seen = await reader.read(mergeRequests(requests), { signal: context.signal });
+      observed.set(name, seen);
+    }),
+  );
+  for (const [host, seen] of observed) options.onObserved?.(host, seen);
+
+  const tasks: TaskPlan[] = [];
+  for (const phase of phases) {
+    for (const host of targetsOf(phase, context.inventory)) {
+      if (host !== '' && limit !== undefined && !limit.has(host)) continue;
+      let verdict: Verdict;
+      try {
+        if (phase.target === 'cluster') {
+          verdict = await phase.check(context);
+        } else {
+          const seen = observed.get(host);
+          if (seen === undefined) continue;
+          verdict = phase.plan(context, host, viewFor(phase.name, seen));
+        }
+      } catch (error) {
+        throw toKeelsonError(error).within(host === '' ? { phase: phase.name } : { host, phase: phase.name });
+      }
+      tasks.push({ phase: phase.name, host, ...verdict });
+      emit({
+        type: 'task-planned',
+        phase: phase.name,
+        host,
+        standing: verdict.standing,
+        changes: verdict.changes.length,
+      });
+    }
+  }
+  return tasks;
+}
+
+/** Observes and plans one task again, as after it was applied. */
+export async function recheck<C extends EngineContext>(
+  phase: Phase<C>,
+  host: string,
+  context: C,
+  readers: Readers,
+): Promise<Verdict> {
+  if (phase.target === 'cluster') return phase.check(context);
+  const reader = readers.get(host);
+  if (reader === undefined) return { standing: 'blocked', reasons: ['no connection'], changes: [] };
+  return phase.plan(
+    context,
+    host,
+    await readFor(phase.name, phase.observe(context, host), reader, context.signal),
+  );
+}

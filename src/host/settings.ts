@@ -1,0 +1,45 @@
+/** How a machine is reached; what the configuration's `ssh` section resolves to. */
+export interface SshSettings {
+  /** Address or name to connect to. */
+  address: string;
+  port: number;
+  user: string;
+  identityFile?: string;
+  /** Files read for host keys, in order. */
+  knownHostsFiles: string[];
+  /** `SHA256:…`; when given, known_hosts is not consulted for this machine (jump hosts still need it). */
+  hostKeyFingerprint?: string;
+  /** Jump hosts in order, `[user@]host[:port]`. */
+  jumpHosts: string[];
+  agent: boolean;
+  /** Consult `ssh -G` for what the settings leave open. */
+  useSshConfig: boolean;
+}
+
+export type ConnectEvent =
+  | {
+      type: 'host-key-accepted';
+      host: string;
+      address: string;
+      keyType: string;
+      fingerprint: string;
+      file: string;
+    }
+  | { type: 'credential-skipped'; host: string; reason: string };
+
+export interface ConnectOptions {
+  signal?: AbortSignal;
+  /** Milliseconds for TCP, handshake and authentication of each hop, prompts not counted; default 15,000. */
+  connectTimeoutMs?: number;
+  /** Milliseconds between keepalives; three unanswered ones end the connection; default 10,000. */
+  keepaliveIntervalMs?: number;
+  /** Adds the key of an unknown host to the first known_hosts file. A changed key stays an error. */
+  acceptNewHostKeys?: boolean;
+  /** Asks for the passphrase of a private key file. */
+  passphrase?: (file: string) => Promise<string>;
+  /** Asks for the password that sudo wants on the host. */
+  sudoPassword?: () => Promise<string>;
+  /** Socket of the SSH agent (SSH_AUTH_SOCK). */
+  agentSocket?: string;
+  onEvent?: (event: ConnectEvent) => void;
+}

@@ -1,0 +1,23 @@
+import { kubeconfigText } from '../pki/kubeconfig.js';
+import { KUBERNETES_DIR } from '../pki/table.js';
+import type { ClusterAddress } from './cluster-info.js';
+import { parseToken } from './token.js';
+
+/** Where the kubelet finds its way to TLS bootstrap; removed once kubelet.conf is there. Mode 0600. */
+export const BOOTSTRAP_KUBECONFIG_PATH = `${KUBERNETES_DIR}/bootstrap-kubelet.conf`;
+
+/**
+ * bootstrap-kubelet.conf as kubeadm writes it. On a joining control plane `server` is its own API server.
+ * Throws USAGE for a malformed token.
+ */
+export function bootstrapKubeconfig({ server, caPem }: ClusterAddress, token: string): string {
+  parseToken(token);
+  // kubeadm names the cluster 'kubernetes' here whatever it is called.
+  return kubeconfigText({
+    clusterName: 'kubernetes',
+    server,
+    caPem,
+    userName: 'tls-bootstrap-token-user',
+    user: { token },
+  });
+}

@@ -1,0 +1,108 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { type Document, isMap, isSeq, parseAllDocuments, stringify, type YAMLMap } from 'yaml';
+import type { ClusterFileOutcome, LabNode } from './types.js';
+
+export interface ClusterFileSpec {
+  name: string;
+  nodes: readonly LabNode[];
+  kubernetesVersion: string;
+  bundle: string;
+  /** cgroup mode of this computer, which its machines share. */
+  cgroupVersion: 1 | 2;
+}
+
+/** Machines share this computer's disk, so the kubelet's thresholds in percent of it mean nothing. */
+const EVICTION = {
+  'memory.available': '50Mi',
+  'nodefs.available': '1%',
+  'nodefs.inodesFree': '1%',
+  'imagefs.available': '1%',
+};
+
+/** cluster.yaml of a lab as it is first written; paths in it count from the file's own directory. */
+export function clusterFileText(spec: ClusterFileSpec): string {
+  const v1 = spec.cgroupVersion === 1;
+  const documents = [
+    {
+      apiVersion: 'keelson.dev/v1alpha1',
+      kind: 'Cluster',
+      metadata: { name: spec.name },
+      spec: {
+        ssh: { user: 'root', identityFile: './id_ed25519', knownHostsFile: './known_hosts' },
+        hosts: spec.nodes.map(({ name, role, address }) => ({ name, role, address })),
+        network: { plugin: 'flannel', backend: 'vxlan' },
+        bundle: spec.bundle,
+        runtime: { systemdCgroup: false, restrictOomScoreAdj: true },
+        // kubeadm's SystemVerification refuses cgroup v1.
+        ...(v1 ? { ignorePreflightErrors: ['SystemVerification'] } : {}),
+      },
+    },
+    {
+      apiVersion: 'kubeadm.k8s.io/v1beta4',
+      kind: 'ClusterConfiguration',
+      kubernetesVersion: spec.kubernetesVersion,
+      networking: { podSubnet: '10.244.0.0/16' },
+    },
+    {
+      apiVersion: 'kubelet.config.k8s.io/v1beta1',
+      kind: 'KubeletConfiguration',
+      cgroupDriver: 'cgroupfs',
+      failSwapOn: false,
+      ...(v1 ? { failCgroupV1: false } : {}),
+      imageGCHighThresholdPercent: 100,
+      imageGCLowThresholdPercent: 99,
+      evictionHard: EVICTION,
+    },
+    {
+      apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
+      kind: 'KubeProxyConfiguration',
+      conntrack: { maxPerCore: 0 },
+    },
+  ];
+  const text = documents.map((document) => stringify(document, { compat: 'yaml-1.1' })).join('---\n');
+  return `# Written by keelson lab up; yours to edit. A later lab up only adds hosts or corrects their addresses.\n${text}`;
+}
+
+/**
+ * `text` with the lab's nodes among its hosts: missing ones appended, roles and addresses set right. All
+ * else, comments included, stays. Returns `text` itself where nothing has to change, and where it is no
+ * cluster file that can be read: whoever loads it says what is wrong, with the line.
+ */
+export function withHosts(text: string, nodes: readonly LabNode[]): string {
+  const documents = parseAllDocuments(text);
+  if (!Array.isArray(documents)) return text;
+  if (documents.some((document) => document.errors.length > 0)) return text;
+  const cluster = documents.find((document) => document.get('kind') === 'Cluster') as Document | undefined;
+  const hosts = cluster?.getIn(['spec', 'hosts']);
+  if (cluster === undefined || !isSeq(hosts)) return text;
+  let changed = false;
+  for (const { name, role, address } of nodes) {
+    const item = hosts.items.find((host) => isMap(host) && host.get('name') === name) as YAMLMap | undefined;
+    if (item === undefined) {
+      hosts.add(cluster.createNode({ name, role, address }));
+      changed = true;
+      continue;
+    }
+    for (const [key, value] of [
+      ['role', role],
+      ['address', address],
+    ]) {
+      if (item.get(key) === value) continue;
+      item.set(key, value);
+      changed = true;
+    }
+  }
+  return changed ? documents.map(String).join('') : text;
+}
+
+/** Writes cluster.yaml (0644), or brings only the hosts of an existing one up to date. */
+export async function writeClusterFile(path: string, spec: ClusterFileSpec): Promise<ClusterFileOutcome> {
+  const existing = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
+  const text = existing === null ? clusterFileText(spec) : withHosts(existing, spec.nodes);
+  if (text === existing) return 'kept';
+  await writeFile(path, text, { mode: 0o644 });
+  return existing === null ? 'written' : 'hosts-updated';
+}

@@ -1,0 +1,76 @@
+import type { Role } from '../config/types.js';
+
+/** One machine of a lab, as the state file keeps it. */
+export interface LabNode {
+  /** `cp1`, `w2`: also the machine's hostname. */
+  name: string;
+  role: Role;
+  /** IPv4 address on the lab's bridge. */
+  address: string;
+  /** 32 hex digits; stays the same over stop and start. */
+  machineId: string;
+}
+
+/** `<stateRoot>/<name>/lab.json`. */
+export interface LabState {
+  version: 1;
+  name: string;
+  /** Absolute path of the directory that holds cluster.yaml and the keys. */
+  directory: string;
+  /** For example `10.88.0.0/24`; the bridge has the first address. */
+  subnet: string;
+  /** Root of the Debian base that the nodes' overlays stand on, absolute. */
+  base: string;
+  nodes: LabNode[];
+}
+
+export type LabNodeState = 'running' | 'booting' | 'stopped';
+
+export interface LabStatus {
+  name: string;
+  directory: string;
+  subnet: string;
+  bridge: string;
+  nodes: { name: string; role: Role; address: string; state: LabNodeState; pid: number | null }[];
+}
+
+/** What happens in a lab, in the order it happens; `durationMs` counts from the call's beginning. */
+export type LabEvent =
+  | { kind: 'base'; state: 'building' | 'ready'; message: string; durationMs: number }
+  | { kind: 'host-changed'; message: string }
+  | { kind: 'network'; bridge: string; subnet: string }
+  | { kind: 'node'; node: string; state: 'preparing' | 'booting' | 'ready' | 'stopped'; durationMs: number }
+  | { kind: 'cluster-file'; path: string; outcome: ClusterFileOutcome }
+  | { kind: 'removed'; what: string };
+
+/** `kept`: the user's file stands as it is; `hosts-updated`: only hosts were added or readdressed in it. */
+export type ClusterFileOutcome = 'written' | 'kept' | 'hosts-updated';
+
+export interface LabOptions {
+  /** Where machine disks and state live; default `/var/lib/keelson-lab`. Must not be on an overlay. */
+  stateRoot?: string;
+  onEvent?: (event: LabEvent) => void;
+  signal?: AbortSignal;
+}
+
+export interface LabSpec {
+  name: string;
+  /** Default: what the lab has already, else 1. */
+  controlPlanes?: number;
+  /** Default: what the lab has already, else 2. */
+  workers?: number;
+  /** Directory for cluster.yaml, keys and known_hosts, absolute; usually `<cwd>/.keelson/lab/<name>`. */
+  directory: string;
+  /** Directory of the Debian bases shared by all labs, absolute; usually `~/.cache/keelson/lab-base`. */
+  cacheDir: string;
+  /** Exact, with leading v. */
+  kubernetesVersion: string;
+  /** Bundle directory as it is to stand in cluster.yaml. */
+  bundle: string;
+  /** Debian mirror for the base; default the official one. */
+  mirror?: string;
+  /** Milliseconds for a machine to boot until ssh answers; default 60,000. */
+  bootTimeoutMs?: number;
+}
+
+export const DEFAULT_STATE_ROOT = '/var/lib/keelson-lab';

@@ -1,0 +1,29 @@
+import type { Artefact } from '../engine/phase.js';
+
+const onHost = (name: string): Artefact => ({ name, scope: 'host' });
+const inCluster = (name: string): Artefact => ({ name, scope: 'cluster' });
+
+/** Kernel modules loaded and sysctls set. */
+export const PREPARED_HOST = onHost('prepared-host');
+/** containerd serving, with runc and CNI plugins. */
+export const RUNTIME = onHost('runtime');
+/** Images of the host's role in containerd. */
+export const IMAGES = onHost('images');
+/** kubelet's binary and unit. */
+export const KUBELET_BINARIES = onHost('kubelet-binaries');
+/** CAs and the service-account keys. */
+export const AUTHORITIES = onHost('authorities');
+/** Certificates and kubeconfigs of a control plane. */
+export const CREDENTIALS = onHost('credentials');
+/** Static pod manifests. */
+export const STATIC_PODS = onHost('static-pods');
+/** A running kubelet. */
+export const KUBELET = onHost('kubelet');
+/** An API server that answers. */
+export const API = inCluster('api');
+/** RBAC and cluster-info that joining nodes need. */
+export const JOIN_RIGHTS = inCluster('join-rights');
+/** Node objects of all hosts. */
+export const NODES = inCluster('nodes');
+/** Add-ons and network applied. */
+export const ADDONS = inCluster('addons');

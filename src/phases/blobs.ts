@@ -1,0 +1,38 @@
+import type { BundleFile } from '../bundle/lock.js';
+import type { FileChange, ReadRequest, ReadResult } from '../engine/types.js';
+
+/** Binaries that kubeadm's packages would bring; everything else in a bundle belongs to the runtime. */
+export const KUBERNETES_BINARIES: readonly string[] = ['kubelet', 'kubectl', 'kubeadm'];
+
+/** Reads the digest of each file on the host itself; nothing of a binary crosses the wire. */
+export function digestProbe(files: readonly BundleFile[]): Required<Pick<ReadRequest, 'stats' | 'probes'>> {
+  const paths = files.map((file) => file.path);
+  return { stats: paths, probes: { digests: `sha256sum ${paths.join(' ')} 2>/dev/null; true` } };
+}
+
+/** Changes that bring the bundle's files onto the host, those left out whose digest, mode and owner agree. */
+export function blobChanges(files: readonly BundleFile[], seen: ReadResult): FileChange[] {
+  const digests = new Map<string, string>();
+  for (const line of (seen.probes.get('digests')?.stdout ?? '').split('\n')) {
+    const match = /^\\?([0-9a-f]{64}) [ *](.+)$/.exec(line);
+    if (match?.[1] !== undefined && match[2] !== undefined) digests.set(match[2], match[1]);
+  }
+  return files.flatMap((file): FileChange[] => {
+    const state = seen.files.get(file.path);
+    const present = digests.get(file.path);
+    if (present === file.sha256 && state?.mode === file.mode && state.owner === 'root:root') return [];
+    return [
+      {
+        kind: 'file',
+        op: present === undefined ? 'create' : 'update',
+        path: file.path,
+        mode: file.mode,
+        content: { kind: 'blob', sha256: file.sha256, size: file.size },
+        reason:
+          present === undefined
+            ? `${file.path} is missing`
+            : `${file.path} is not ${file.name} ${file.version}`,
+      },
+    ];
+  });
+}

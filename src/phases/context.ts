@@ -1,0 +1,34 @@
+import type { Bundle } from '../bundle/bundle.js';
+import type { ClusterClient } from '../cluster/client.js';
+import type { ClusterConfig, ResolvedHost } from '../config/types.js';
+import type { Emit } from '../engine/events.js';
+import type { ClusterPhase, EngineContext, HostPhase, Phase } from '../engine/phase.js';
+import type { HostFacts } from '../host/types.js';
+import type { PatchFile } from '../manifests/patches.js';
+import type { TrustStore } from './trust-store.js';
+
+/** What phases know of a run. Everything is handed in; phases read no globals. */
+export interface PhaseContext extends EngineContext {
+  readonly config: ClusterConfig;
+  readonly bundle: Bundle;
+  /** The first control plane in the inventory. */
+  readonly first: ResolvedHost;
+  /** Facts of every connected host. */
+  readonly facts: ReadonlyMap<string, HostFacts>;
+  /** PKI and identities, as found on the hosts and issued where missing. */
+  readonly trust: TrustStore;
+  /** Files of each host's patches directory. */
+  readonly patches: ReadonlyMap<string, readonly PatchFile[]>;
+  readonly emit: Emit;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  hostNamed: (name: string) => ResolvedHost;
+  /** Client of the cluster's API as its strongest admin; null while no admin credentials exist anywhere. */
+  api: () => ClusterClient | null;
+}
+
+export type KeelsonPhase = Phase<PhaseContext>;
+
+/** Identity, for the types. */
+export const defineHostPhase = (phase: HostPhase<PhaseContext>): HostPhase<PhaseContext> => phase;
+export const defineClusterPhase = (phase: ClusterPhase<PhaseContext>): ClusterPhase<PhaseContext> => phase;

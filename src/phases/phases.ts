@@ -1,0 +1,38 @@
+import { bootstrapRights, coredns, flannel, kubeProxy, uploadConfig } from './addons/addons.js';
+import { certificatePhases } from './certs/certificates.js';
+import type { KeelsonPhase } from './context.js';
+import { staticPods } from './control-plane/static-pods.js';
+import { prepareHost } from './host/prepare.js';
+import { clusterInfo } from './join/cluster-info.js';
+import { joinWorker } from './join/worker.js';
+import { finalizeKubelet } from './kubelet/finalize.js';
+import { installKubelet } from './kubelet/install.js';
+import { startKubelet } from './kubelet/start.js';
+import { labelNodes, markControlPlane } from './nodes/mark.js';
+import { containerd } from './runtime/containerd.js';
+import { images } from './runtime/images.js';
+import { waitControlPlane } from './wait/control-plane.js';
+import { waitReady } from './wait/ready.js';
+
+/** Every phase of an apply, providers before those that need them. */
+export const APPLY_PHASES: readonly KeelsonPhase[] = [
+  prepareHost,
+  ...certificatePhases,
+  containerd,
+  installKubelet,
+  images,
+  ...staticPods,
+  startKubelet,
+  waitControlPlane,
+  uploadConfig,
+  bootstrapRights,
+  clusterInfo,
+  markControlPlane,
+  finalizeKubelet,
+  kubeProxy,
+  flannel,
+  coredns,
+  joinWorker,
+  labelNodes,
+  waitReady,
+];

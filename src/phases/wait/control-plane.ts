@@ -1,0 +1,66 @@
+import { parseGoDuration } from '../../config/go-duration.js';
+import { waitUntil } from '../../engine/wait.js';
+import { toKeelsonError } from '../../errors/keelson-error.js';
+import { API, KUBELET } from '../artefacts.js';
+import { defineClusterPhase, type PhaseContext } from '../context.js';
+
+/** "ok", or why the API server is not ready. */
+export async function apiReadiness(context: PhaseContext): Promise<string> {
+  const client = context.api();
+  if (client === null) return 'there are no admin credentials yet';
+  try {
+    await client.request('GET', '/readyz', { timeoutMs: 5_000 });
+    return 'ok';
+  } catch (error) {
+    return readinessOf(toKeelsonError(error).message);
+  }
+}
+
+/** /readyz lists every check; only those that fail matter. */
+function readinessOf(message: string): string {
+  const failing = [...message.matchAll(/^\[-\](\S+)/gm)].map((match) => match[1]);
+  return failing.length === 0 ? message : `not ready: ${failing.join(', ')}`;
+}
+
+export const waitControlPlane = defineClusterPhase({
+  name: 'wait-control-plane',
+  summary: 'the API server answers /readyz',
+  target: 'cluster',
+  needs: [KUBELET],
+  provides: [API],
+  check: async (context) => {
+    const state = await apiReadiness(context);
+    if (state === 'ok') return { standing: 'satisfied', reasons: [], changes: [] };
+    return {
+      standing: 'missing',
+      reasons: [state],
+      changes: [{ kind: 'action', name: 'wait', summary: 'wait until the API server is ready' }],
+    };
+  },
+  actions: {
+    wait: async (context) => {
+      const limit = parseGoDuration(context.config.init.timeouts.controlPlaneComponentHealthCheck);
+      await waitUntil(
+        async () => {
+          const state = await apiReadiness(context);
+          return { met: state === 'ok', state };
+        },
+        {
+          for: 'the API server',
+          deadlineMs: 'ms' in limit ? limit.ms : 240_000,
+          intervalMs: 100,
+          signal: context.signal,
+          hint: 'on the first control plane: crictl ps -a, crictl logs, journalctl -u kubelet, journalctl -u containerd',
+          onState: (last) =>
+            context.emit({
+              type: 'waiting',
+              phase: 'wait-control-plane',
+              host: '',
+              for: 'the API server',
+              last,
+            }),
+        },
+      );
+    },
+  },
+});

@@ -1,0 +1,105 @@
+import type { KubeObject } from '../../cluster/client.js';
+import { waitUntil } from '../../engine/wait.js';
+import { toKeelsonError } from '../../errors/keelson-error.js';
+import { ADDONS, NODES } from '../artefacts.js';
+import { defineClusterPhase, type PhaseContext } from '../context.js';
+
+interface Condition {
+  type: string;
+  status: string;
+  message?: string;
+  reason?: string;
+}
+
+/** Why the cluster is not ready yet; [] when all nodes are Ready and CoreDNS and the DaemonSets are up. */
+export async function unready(context: PhaseContext): Promise<string[]> {
+  const client = context.api();
+  if (client === null) return ['there is no API yet'];
+  try {
+    const [nodes, daemonSets, deployments] = await Promise.all([
+      client.list('/api/v1/nodes'),
+      client.list('/apis/apps/v1/daemonsets'),
+      client.list('/apis/apps/v1/namespaces/kube-system/deployments'),
+    ]);
+    return [
+      ...unreadyNodes(context, nodes),
+      ...daemonSets.flatMap(unreadyDaemonSet),
+      ...deployments.flatMap(unreadyDeployment),
+    ];
+  } catch (error) {
+    return [toKeelsonError(error).message];
+  }
+}
+
+function unreadyNodes(context: PhaseContext, nodes: readonly KubeObject[]): string[] {
+  if (context.config.spec.network.plugin === 'none') return [];
+  return context.config.hosts
+    .filter((host) => host.state === 'present')
+    .flatMap((host) => {
+      const node = nodes.find((candidate) => candidate.metadata.name === host.nodeRegistration.name);
+      if (node === undefined) return [`${host.name} has not registered`];
+      const conditions = (node.status as { conditions?: Condition[] } | undefined)?.conditions ?? [];
+      const ready = conditions.find((condition) => condition.type === 'Ready');
+      return ready?.status === 'True'
+        ? []
+        : [`${host.name} is not Ready: ${ready?.message ?? 'no condition yet'}`];
+    });
+}
+
+const KEELSON_DAEMON_SETS = ['kube-proxy', 'kube-flannel-ds'];
+
+function unreadyDaemonSet(object: KubeObject): string[] {
+  if (!KEELSON_DAEMON_SETS.includes(object.metadata.name)) return [];
+  const status = object.status as
+    | { desiredNumberScheduled?: number; numberReady?: number; observedGeneration?: number }
+    | undefined;
+  const wanted = status?.desiredNumberScheduled ?? 0;
+  const ready = status?.numberReady ?? 0;
+  const current = status?.observedGeneration === (object.metadata as { generation?: number }).generation;
+  return current && wanted > 0 && ready >= wanted
+    ? []
+    : [`${object.metadata.name}: ${ready} of ${wanted} ready`];
+}
+
+function unreadyDeployment(object: KubeObject): string[] {
+  if (object.metadata.name !== 'coredns') return [];
+  const available = (object.status as { availableReplicas?: number } | undefined)?.availableReplicas ?? 0;
+  const wanted = (object.spec as { replicas?: number } | undefined)?.replicas ?? 1;
+  return available >= wanted ? [] : [`coredns: ${available} of ${wanted} available`];
+}
+
+export const waitReady = defineClusterPhase({
+  name: 'wait-ready',
+  summary: 'all nodes Ready, kube-proxy, network and CoreDNS up',
+  target: 'cluster',
+  needs: [NODES, ADDONS],
+  provides: [],
+  check: async (context) => {
+    const reasons = await unready(context);
+    if (reasons.length === 0) return { standing: 'satisfied', reasons, changes: [] };
+    return {
+      standing: 'missing',
+      reasons,
+      changes: [{ kind: 'action', name: 'wait', summary: 'wait until nodes and add-ons are ready' }],
+    };
+  },
+  actions: {
+    wait: async (context) => {
+      await waitUntil(
+        async () => {
+          const reasons = await unready(context);
+          return { met: reasons.length === 0, state: reasons.join('; ') };
+        },
+        {
+          for: 'nodes and add-ons',
+          deadlineMs: 240_000,
+          intervalMs: 150,
+          signal: context.signal,
+          hint: 'kubectl get pods -A -o wide and kubectl describe show what a pod waits for',
+          onState: (last) =>
+            context.emit({ type: 'waiting', phase: 'wait-ready', host: '', for: 'nodes and add-ons', last }),
+        },
+      );
+    },
+  },
+});

@@ -1,0 +1,39 @@
+import type { Change, TaskPlan } from '../engine/types.js';
+import { bytes } from './table.js';
+
+const SIGN = { create: '+', update: '~', remove: '-', delete: '-' } as const;
+
+/** One change as one line: sign, what, how much. */
+export function describeChange(change: Change): string {
+  const flags = `${'disrupts' in change && change.disrupts === true ? ' [disrupts]' : ''}${'destroys' in change && change.destroys === true ? ' [destroys]' : ''}`;
+  switch (change.kind) {
+    case 'file': {
+      const content = change.content;
+      const extra =
+        content?.kind === 'blob'
+          ? ` (${bytes(content.size)})`
+          : content?.kind === 'secret'
+            ? ` (${content.summary})`
+            : '';
+      return `${SIGN[change.op]} file ${change.path} ${change.mode.toString(8).padStart(4, '0')}${extra}${flags}`;
+    }
+    case 'service':
+      return `! service ${change.op}${change.op === 'daemon-reload' ? '' : ` ${change.unit}`}${flags}`;
+    case 'image':
+      return `+ image ${change.reference} (${bytes(change.size)})`;
+    case 'object':
+      return `${SIGN[change.op]} ${change.objectKind} ${change.namespace === '' ? '' : `${change.namespace}/`}${change.name}`;
+    case 'action':
+      return `! ${change.summary}${flags}`;
+  }
+}
+
+/** The task's place: `certs/ca on cp1`, `addon/coredns`. */
+export function placeOf(task: { phase: string; host: string }): string {
+  return task.host === '' ? task.phase : `${task.phase} on ${task.host}`;
+}
+
+/** Tasks that would change something. */
+export function pending(tasks: readonly TaskPlan[]): TaskPlan[] {
+  return tasks.filter((task) => task.changes.length > 0 || task.standing === 'blocked');
+}

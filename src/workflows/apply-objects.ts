@@ -1,0 +1,52 @@
+import type { KubeObject } from '../cluster/client.js';
+import type { ObjectChange } from '../engine/types.js';
+import { waitUntil } from '../engine/wait.js';
+import { KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
+import type { PhaseContext } from '../phases/context.js';
+
+/** Kinds that others of the same list live in or refer to, applied before the rest. */
+const FIRST = ['Namespace', 'CustomResourceDefinition'];
+
+/** Applies objects by server-side apply: what others depend on first, the rest in parallel. */
+export async function applyObjects(context: PhaseContext, changes: readonly ObjectChange[]): Promise<void> {
+  const early = changes.filter((change) => FIRST.includes(change.objectKind));
+  const rest = changes.filter((change) => !FIRST.includes(change.objectKind));
+  await Promise.all(early.map((change) => applyOne(context, change)));
+  await Promise.all(rest.map((change) => applyOne(context, change)));
+}
+
+async function applyOne(context: PhaseContext, change: ObjectChange): Promise<void> {
+  // A young API server answers 403 or 404 until its own roles and namespaces are there.
+  await waitUntil(
+    async () => {
+      const client = context.api();
+      if (client === null) return { met: false, state: 'there is no API yet' };
+      try {
+        if (change.op === 'delete')
+          await client.remove({
+            apiVersion: change.apiVersion,
+            kind: change.objectKind,
+            namespace: change.namespace,
+            name: change.name,
+          });
+        else if (change.body !== undefined) await client.apply(change.body as unknown as KubeObject);
+        return { met: true, state: '' };
+      } catch (thrown) {
+        const error = toKeelsonError(thrown);
+        const status = (error.details as { status?: number } | undefined)?.status;
+        if (error.retryable || status === 403 || status === 404) return { met: false, state: error.message };
+        throw new KeelsonError(
+          'API',
+          `${change.objectKind} ${change.namespace}/${change.name}: ${error.message}`,
+          { cause: thrown },
+        );
+      }
+    },
+    {
+      for: `${change.objectKind} ${change.name} to be applied`,
+      deadlineMs: 60_000,
+      intervalMs: 100,
+      signal: context.signal,
+    },
+  );
+}

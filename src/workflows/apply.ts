@@ -1,0 +1,120 @@
+import { hostJournal } from '../engine/journal.js';
+import { runTasks } from '../engine/runner.js';
+import type { Plan } from '../engine/types.js';
+import { KeelsonError } from '../errors/keelson-error.js';
+import { APPLY_PHASES } from '../phases/phases.js';
+import { withLock } from './lock.js';
+import { changesIn, makePlan, type PlanSelection } from './plan.js';
+import type { Session } from './session.js';
+
+export interface ApplyOptions extends PlanSelection {
+  /** A saved plan: refused where reality or the file has moved since. */
+  saved?: Plan;
+  /** Soft stop: what is under way finishes, nothing new begins. */
+  stop?: AbortSignal;
+  /** Name of the run in events and journals; default `apply`. */
+  run?: string;
+  /** Who holds the lock, as others are told. */
+  owner: string;
+}
+
+export interface ApplyResult {
+  plan: Plan;
+  changed: number;
+  durationMs: number;
+}
+
+/**
+ * Makes the cluster what its configuration says: plans, refuses what is blocked, then executes exactly that
+ * plan. Safe to repeat and to interrupt: the next run goes on from there.
+ * @throws PREFLIGHT for what is blocked, CONFLICT for a stale plan, LOCKED, ABORTED, and what a host said
+ */
+export async function applyCluster(session: Session, options: ApplyOptions): Promise<ApplyResult> {
+  const { context, emit } = session;
+  const started = context.now();
+  const run = options.run ?? 'apply';
+  return withLock(session, { owner: options.owner, run }, async () => {
+    const plan = await makePlan(session, options);
+    refuseBlocked(plan);
+    if (options.saved !== undefined) refuseStale(options.saved, plan);
+    const hosts = context.inventory.map((host) => host.name);
+    emit({
+      type: 'run-started',
+      run,
+      hosts,
+      tasks: plan.tasks.filter((task) => task.changes.length > 0).length,
+    });
+    let changed = 0;
+    let ok = false;
+    try {
+      changed = await runTasks({
+        phases: options.phases ?? APPLY_PHASES,
+        tasks: plan.tasks,
+        context,
+        readers: session.readers,
+        effects: session.effects,
+        journal: hostJournal({
+          run,
+          host: session.effects.host,
+          fallback: context.first.name,
+          now: context.now,
+        }),
+        emit,
+        concurrency: Math.max(8, context.config.spec.concurrency * 4),
+        stop: options.stop ?? new AbortController().signal,
+      });
+      ok = true;
+    } finally {
+      emit({
+        type: 'run-finished',
+        run,
+        ok,
+        changed: ok ? changed : changesIn(plan),
+        durationMs: context.now() - started,
+      });
+    }
+    return { plan, changed, durationMs: context.now() - started };
+  });
+}
+
+function refuseBlocked(plan: Plan): void {
+  const blocked = plan.tasks.filter((task) => task.standing === 'blocked');
+  if (blocked.length === 0) return;
+  const reasons = blocked.flatMap((task) =>
+    task.reasons.map((reason) => `${task.host === '' ? 'cluster' : task.host}: ${task.phase}: ${reason}`),
+  );
+  throw new KeelsonError(
+    'PREFLIGHT',
+    `nothing was changed, because:\n  ${[...new Set(reasons)].join('\n  ')}`,
+    {
+      host: blocked[0]?.host === '' ? undefined : blocked[0]?.host,
+      phase: blocked[0]?.phase,
+      hint: 'each line says what to do; keelson plan shows the rest',
+      details: reasons,
+    },
+  );
+}
+
+function refuseStale(saved: Plan, current: Plan): void {
+  if (saved.formatVersion !== 1)
+    throw new KeelsonError(
+      'USAGE',
+      `the saved plan has format ${String(saved.formatVersion)}, this keelson reads 1`,
+    );
+  const hint = 'make a new plan with keelson plan -o, look at it, and apply that';
+  if (saved.cluster !== current.cluster || saved.configDigest !== current.configDigest) {
+    throw new KeelsonError('CONFLICT', 'the cluster file is not the one that the plan was made from', {
+      hint,
+    });
+  }
+  const moved = current.tasks.filter(
+    (task, index) => JSON.stringify(task.changes) !== JSON.stringify(saved.tasks[index]?.changes),
+  );
+  if (moved.length === 0 && saved.tasks.length === current.tasks.length) return;
+  const names = moved.map((task) => (task.host === '' ? task.phase : `${task.phase} on ${task.host}`));
+  throw new KeelsonError(
+    'CONFLICT',
+    `reality has moved since the plan was made: ${names.slice(0, 5).join(', ')}`,
+    { hint, details: names },
+  );
+}

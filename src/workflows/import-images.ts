@@ -1,0 +1,31 @@
+import { writeImagesArchive } from '../bundle/archive.js';
+import type { Bundle } from '../bundle/bundle.js';
+import type { ImageChange } from '../engine/types.js';
+import type { Host } from '../host/types.js';
+
+const CTR = ['ctr', '--namespace', 'k8s.io'];
+
+/** Streams images into a host's containerd; blobs that its content store has are not sent again. */
+export async function importImages(
+  bundle: Bundle,
+  host: Host,
+  images: readonly ImageChange[],
+  signal: AbortSignal,
+): Promise<void> {
+  const wanted = bundle.lock.images.filter((image) =>
+    images.some((change) => change.reference === image.reference),
+  );
+  const content = await host.query([...CTR, 'content', 'list', '--quiet'], { acceptCodes: 'any', signal });
+  const present = new Set(
+    content.stdout
+      .toString('utf8')
+      .split('\n')
+      .map((line) => line.replace('sha256:', '').trim()),
+  );
+  const stream = writeImagesArchive(bundle, wanted, { omitBlobs: present });
+  await host.exec([...CTR, 'images', 'import', '--digests=false', '-'], {
+    stdin: stream,
+    timeoutMs: 0,
+    signal,
+  });
+}

@@ -1,0 +1,79 @@
+import type { DaemonSet } from 'kubernetes-types/apps/v1.js';
+import { describe, expect, it } from 'vitest';
+import type { NetworkSpec } from '../../../src/config/types.js';
+import { flannelCniConflist, flannelNetConf, flannelObjects } from '../../../src/manifests/flannel.js';
+import { config } from './fixture.js';
+
+function netConf(network: NetworkSpec, podSubnet: string): unknown {
+  const base = config();
+  const { networking } = base.cluster;
+  return JSON.parse(
+    flannelNetConf(config({ spec: { ...base.spec, network } }, { networking: { ...networking, podSubnet } })),
+  );
+}
+
+const vxlan = { plugin: 'flannel', backend: 'vxlan', directRouting: false, port: 8472, vni: 1 } as const;
+
+describe('flannel', () => {
+  it('writes the VXLAN backend with port, VNI, direct routing and MTU', () => {
+    expect(
+      netConf({ ...vxlan, directRouting: true, vni: 4097, port: 4789, mtu: 1400 }, '10.244.0.0/16'),
+    ).toEqual({
+      Network: '10.244.0.0/16',
+      EnableNFTables: false,
+      Backend: { Type: 'vxlan', VNI: 4097, Port: 4789, DirectRouting: true, MTU: 1400 },
+    });
+  });
+
+  it('writes the host-gw backend', () => {
+    expect(netConf({ ...vxlan, backend: 'host-gw' }, '10.244.0.0/16')).toMatchObject({
+      Backend: { Type: 'host-gw' },
+    });
+  });
+
+  it('enables IPv6 beside IPv4, and alone', () => {
+    expect(netConf(vxlan, 'fd00:244::/56,10.244.0.0/16')).toMatchObject({
+      Network: '10.244.0.0/16',
+      EnableIPv6: true,
+      IPv6Network: 'fd00:244::/56',
+    });
+    expect(netConf(vxlan, 'fd00:244::/56')).toMatchObject({ EnableIPv4: false, EnableIPv6: true });
+  });
+
+  it('needs a pod subnet', () => {
+    expect(() => netConf(vxlan, '')).toThrow(
+      expect.objectContaining({ code: 'CONFIG', hint: expect.any(String) }),
+    );
+  });
+
+  it('gives the ConfigMap the same CNI configuration as the node', () => {
+    const map = flannelObjects(config()).find((object) => object.kind === 'ConfigMap');
+    expect(map).toMatchObject({ data: { 'cni-conf.json': flannelCniConflist() } });
+  });
+
+  it('lists namespace first and DaemonSet last, in a privileged namespace', () => {
+    const objects = flannelObjects(config());
+    expect(objects.map((object) => object.kind)).toEqual([
+      'Namespace',
+      'ServiceAccount',
+      'ClusterRole',
+      'ClusterRoleBinding',
+      'ConfigMap',
+      'DaemonSet',
+    ]);
+    expect(objects[0]?.metadata?.labels).toMatchObject({
+      'pod-security.kubernetes.io/enforce': 'privileged',
+    });
+  });
+
+  it('uses other images if told', () => {
+    const images = { flannel: 'example.com/f:1', cniPlugin: 'example.com/p:1' };
+    const daemonSet = flannelObjects(config(), images).at(-1) as DaemonSet;
+    const spec = daemonSet.spec?.template.spec;
+    expect([...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].map((c) => c.image)).toEqual([
+      'example.com/p:1',
+      'example.com/f:1',
+      'example.com/f:1',
+    ]);
+  });
+});
