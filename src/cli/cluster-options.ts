@@ -1,11 +1,12 @@
-import { hostname, userInfo } from 'node:os';
 import { resolve } from 'node:path';
-import { presentHosts } from '../config/inventory.js';
+import { hostNamed, presentHosts } from '../config/inventory.js';
 import { loadClusterConfig } from '../config/load.js';
 import type { ClusterConfig } from '../config/types.js';
+import { KeelsonError } from '../errors/keelson-error.js';
 import type { ConnectOptions } from '../host/settings.js';
 import type { Reporter } from '../report/lines.js';
 import { reporterFor } from '../report/reporter.js';
+import { ownerOf } from '../workflows/lock.js';
 import type { Session } from '../workflows/session.js';
 import type { CliIO, GlobalOptions } from './command.js';
 
@@ -35,14 +36,30 @@ interface ClusterValues {
   askSudoPassword: boolean;
 }
 
+export { ownerOf };
+
+/**
+ * The hosts that `--host` names, or none where it was not given.
+ * @throws USAGE for a host that the file has not, or that is to be removed
+ */
+export function hostSelection(
+  names: readonly string[],
+  config: ClusterConfig,
+): { hosts?: readonly string[] } {
+  if (names.length === 0) return {};
+  for (const name of names) {
+    if (hostNamed(config, name).state === 'absent') {
+      throw new KeelsonError('USAGE', `${name} is to be removed: its state is absent`, {
+        hint: 'set its state to present in the cluster file',
+      });
+    }
+  }
+  return { hosts: names };
+}
+
 /** The cluster file that a command names. */
 export async function clusterConfig(file: string, io: CliIO): Promise<ClusterConfig> {
   return loadClusterConfig(resolve(io.cwd, file), { homeDir: io.home, env: io.env });
-}
-
-/** user@machine, for locks. */
-export function ownerOf(): string {
-  return `${userInfo().username}@${hostname()}`;
 }
 
 /** How to log in, with prompts answered on the terminal and remembered for the run. */
@@ -89,7 +106,7 @@ export async function withSession<T>(
   io: CliIO,
   global: GlobalOptions,
   work: (work: Work) => Promise<T>,
-  options: { config?: ClusterConfig; quiet?: boolean } = {},
+  options: { config?: ClusterConfig; quiet?: boolean; hosts?: readonly string[] } = {},
 ): Promise<T> {
   const config = options.config ?? (await clusterConfig(values.config, io));
   for (const note of config.notes) io.stderr.write(`keelson: ${note}\n`);
@@ -108,6 +125,7 @@ export async function withSession<T>(
       connect: connectOptions(values, io),
       onEvent: reporter.event,
       signal: io.abort,
+      ...(options.hosts === undefined ? {} : { hosts: options.hosts }),
     });
     try {
       return await work({ config, session, reporter });

@@ -34,6 +34,10 @@ export interface CliIO {
   abort: AbortSignal;
   /** Asks on the terminal without echo; rejects with USAGE where there is none. */
   askSecret: (prompt: string) => Promise<string>;
+  /** True where someone can answer a question. */
+  terminal: boolean;
+  /** Asks a question on the terminal; only `yes` is a yes. Rejects with USAGE where there is no terminal. */
+  confirm: (question: string) => Promise<boolean>;
 }
 
 export type OutputFormat = 'text' | 'wide' | 'json' | 'yaml';

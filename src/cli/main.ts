@@ -31,7 +31,7 @@ export async function main(argv: readonly string[], process: NodeJS.Process): Pr
   if (found === null) return overview(argv, process);
 
   const signals = interruptSignals(process);
-  const { askSecret } = await import('./prompt.js');
+  const { askSecret, confirm } = await import('./prompt.js');
   const io: CliIO = {
     stdout: process.stdout,
     stderr: process.stderr,
@@ -41,6 +41,8 @@ export async function main(argv: readonly string[], process: NodeJS.Process): Pr
     stop: signals.stop,
     abort: signals.abort,
     askSecret: (prompt) => askSecret(prompt, process),
+    terminal: process.stdin.isTTY === true,
+    confirm: (question) => confirm(question, process, signals.stop),
   };
   let global: GlobalOptions = { output: 'text', logFormat: 'text', verbose: false, color: useColor(process) };
   try {

@@ -19,3 +19,30 @@ export async function askSecret(prompt: string, process: NodeJS.Process): Promis
     process.stderr.write('\n');
   }
 }
+
+/**
+ * Asks a question; only `yes` is a yes.
+ * @param stop an interrupt while waiting is a no
+ */
+export async function confirm(
+  question: string,
+  process: NodeJS.Process,
+  stop: AbortSignal,
+): Promise<boolean> {
+  if (process.stdin.isTTY !== true) {
+    throw new KeelsonError('USAGE', 'there is no terminal to ask on', { hint: 'give --yes' });
+  }
+  const reader = createInterface({ input: process.stdin, output: process.stderr, terminal: true });
+  try {
+    const answer = await new Promise<string>((resolve) => {
+      const no = () => resolve('');
+      reader.once('SIGINT', no);
+      reader.once('close', no);
+      stop.addEventListener('abort', no, { once: true });
+      reader.question(`${question} Type yes to go on: `, resolve);
+    });
+    return answer.trim().toLowerCase() === 'yes';
+  } finally {
+    reader.close();
+  }
+}

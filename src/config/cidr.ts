@@ -1,5 +1,6 @@
 import { isIP, isIPv4 } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import { KeelsonError } from '../errors/keelson-error.js';
 
 type Family = 4 | 6;
 
@@ -78,15 +79,20 @@ export function contains(cidr: Cidr, address: string): boolean {
   return overlaps(cidr, { family, network: toNumber(address), prefix: bitsOf(family) });
 }
 
+const HINT = 'write it as address/prefix, two of them separated by a comma for dual stack';
+
 /**
  * The `n`th address of the first range in `cidrs` (`10.96.0.0/12` or a dual-stack list), counted from 0: for
  * a service subnet 1 is the API server's address and 10 is that of DNS, as kubeadm counts.
- * @throws RangeError where the text is no range or has no such address
+ * @throws KeelsonError CONFIG where the text is no range or has no such address
  */
 export function nthAddress(cidrs: string, n: number): string {
   const cidr = parseCidr(cidrs.split(',')[0] ?? '');
-  if (cidr === null) throw new RangeError(`"${cidrs}" is no address range`);
-  if (BigInt(n) >= sizeOf(cidr) || n < 0) throw new RangeError(`${cidrs} has no address number ${n}`);
+  if (cidr === null) throw new KeelsonError('CONFIG', `"${cidrs}" is no address range`, { hint: HINT });
+  if (BigInt(n) >= sizeOf(cidr) || n < 0)
+    throw new KeelsonError('CONFIG', `${cidrs} has no address number ${n}`, {
+      hint: 'choose a larger range',
+    });
   return toAddress(cidr.family, cidr.network + BigInt(n));
 }
 

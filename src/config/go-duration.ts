@@ -1,16 +1,18 @@
-const UNIT_MS: Readonly<Record<string, number>> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  μs: 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
+import { KeelsonError } from '../errors/keelson-error.js';
+
+const UNIT_NS: Readonly<Record<string, bigint>> = {
+  ns: 1n,
+  us: 1_000n,
+  µs: 1_000n,
+  μs: 1_000n,
+  ms: 1_000_000n,
+  s: 1_000_000_000n,
+  m: 60_000_000_000n,
+  h: 3_600_000_000_000n,
 };
 
-/** Largest magnitude of Go's time.Duration (int64 nanoseconds), in milliseconds. */
-const LIMIT_MS = 9_223_372_036_854;
+/** Largest magnitude of Go's time.Duration (int64). */
+const LIMIT_NS = 2n ** 63n - 1n;
 
 type GoDuration = { ms: number } | { error: string };
 
@@ -19,26 +21,32 @@ type GoDuration = { ms: number } | { error: string };
  * text is finer than a millisecond.
  */
 export function parseGoDuration(text: string): GoDuration {
-  const sign = text.startsWith('-') ? -1 : 1;
-  const body = text.replace(/^[+-]/, '');
-  if (body === '0') return { ms: 0 };
-  if (body === '') return { error: 'a duration such as 4m0s is needed' };
-  let ms = 0;
-  let rest = body;
-  while (rest !== '') {
-    const part = /^(\d+\.?\d*|\.\d+)([a-zµμ]*)/.exec(rest);
-    if (part === null) return { error: `"${text}" is no duration; write it as 4m0s or 8760h` };
-    const [whole, number = '', unit = ''] = part;
-    const factor = UNIT_MS[unit];
-    if (factor === undefined) {
-      const why = unit === '' ? 'has no unit' : `has the unknown unit "${unit}"`;
-      return { error: `"${text}" ${why}; the units are h, m, s, ms, us and ns` };
-    }
-    ms += Number(number) * factor;
-    rest = rest.slice(whole.length);
-  }
-  if (ms > LIMIT_MS) return { error: `"${text}" is longer than the 292 years that a duration can hold` };
-  return { ms: ms === 0 ? 0 : sign * ms };
+  const parsed = parseNanoseconds(text);
+  return 'error' in parsed ? parsed : { ms: toMs(parsed.ns) };
+}
+
+/**
+ * Milliseconds of a Go duration that is not negative.
+ * @throws KeelsonError CONFIG for anything else
+ */
+export function durationMs(text: string): number {
+  const { ns } = required(text);
+  if (ns < 0n) throw new KeelsonError('CONFIG', `"${text}" is negative`, { hint: HINT });
+  return toMs(ns);
+}
+
+/** A duration as Go prints it: `24h` becomes `24h0m0s`. Text that is no duration is returned unchanged. */
+export function normaliseGoDuration(text: string): string {
+  const parsed = parseNanoseconds(text);
+  return 'error' in parsed ? text : format(parsed.ns);
+}
+
+/**
+ * A duration as Go prints it.
+ * @throws KeelsonError CONFIG for text that is no duration
+ */
+export function canonicalDuration(text: string): string {
+  return format(required(text).ns);
 }
 
 /**
@@ -46,10 +54,50 @@ export function parseGoDuration(text: string): GoDuration {
  * nanosecond are rounded.
  */
 export function formatGoDuration(ms: number): string {
-  const sign = ms < 0 ? '-' : '';
-  const whole = Math.trunc(Math.abs(ms));
-  const ns = BigInt(whole) * 1_000_000n + BigInt(Math.round((Math.abs(ms) - whole) * 1e6));
-  if (ns === 0n) return '0s';
+  const whole = Math.trunc(ms);
+  return format(BigInt(whole) * 1_000_000n + BigInt(Math.round((ms - whole) * 1e6)));
+}
+
+const HINT = 'write it as Go does, for example 1h30m, 500ms or 8760h';
+
+function required(text: string): { ns: bigint } {
+  const parsed = parseNanoseconds(text);
+  if ('error' in parsed) throw new KeelsonError('CONFIG', parsed.error, { hint: HINT });
+  return parsed;
+}
+
+function parseNanoseconds(text: string): { ns: bigint } | { error: string } {
+  const body = text.replace(/^[+-]/, '');
+  if (body === '0') return { ns: 0n };
+  if (body === '') return { error: 'a duration such as 4m0s is needed' };
+  let ns = 0n;
+  let rest = body;
+  while (rest !== '') {
+    const part = /^(?:(\d+)\.?(\d*)|\.(\d+))([a-zµμ]*)/.exec(rest);
+    if (part === null) return { error: `"${text}" is no duration; write it as 4m0s or 8760h` };
+    const [all, whole = '0', decimals, bareDecimals, unit = ''] = part;
+    const scale = UNIT_NS[unit];
+    if (scale === undefined) {
+      const why = unit === '' ? 'has no unit' : `has the unknown unit "${unit}"`;
+      return { error: `"${text}" ${why}; the units are h, m, s, ms, us and ns` };
+    }
+    const fraction = decimals || bareDecimals || '0';
+    ns += BigInt(whole) * scale + (BigInt(fraction) * scale) / 10n ** BigInt(fraction.length);
+    rest = rest.slice(all.length);
+  }
+  if (ns > LIMIT_NS) return { error: `"${text}" is longer than the 292 years that a duration can hold` };
+  return { ns: text.startsWith('-') ? -ns : ns };
+}
+
+/** Whole milliseconds first: a number holds them exactly, and not always the nanoseconds. */
+function toMs(ns: bigint): number {
+  return Number(ns / 1_000_000n) + Number(ns % 1_000_000n) / 1e6;
+}
+
+function format(nanoseconds: bigint): string {
+  if (nanoseconds === 0n) return '0s';
+  const sign = nanoseconds < 0n ? '-' : '';
+  const ns = nanoseconds < 0n ? -nanoseconds : nanoseconds;
   if (ns < 1_000n) return `${sign}${ns}ns`;
   if (ns < 1_000_000n) return `${sign}${decimal(ns, 1_000n)}µs`;
   if (ns < 1_000_000_000n) return `${sign}${decimal(ns, 1_000_000n)}ms`;
@@ -67,10 +115,4 @@ function decimal(value: bigint, unit: bigint): string {
     .padStart(digits, '0')
     .replace(/0+$/, '');
   return fraction === '' ? String(value / unit) : `${value / unit}.${fraction}`;
-}
-
-/** A duration as Go prints it: `24h` becomes `24h0m0s`. Text that is no duration is returned unchanged. */
-export function normaliseGoDuration(text: string): string {
-  const parsed = parseGoDuration(text);
-  return 'ms' in parsed ? formatGoDuration(parsed.ms) : text;
 }

@@ -1,6 +1,6 @@
 import { KeelsonError } from '../errors/keelson-error.js';
 import { didYouMean, nearest } from './suggest.js';
-import type { ClusterConfig, ResolvedHost } from './types.js';
+import type { ClusterConfig, ResolvedHost, Timeouts } from './types.js';
 
 export type ControlPlaneHost = ResolvedHost & {
   localAPIEndpoint: { advertiseAddress: string; bindPort: number };
@@ -18,6 +18,26 @@ export function firstControlPlane(config: ClusterConfig): ControlPlaneHost {
   const [first] = controlPlanes(config);
   if (first === undefined) throw new KeelsonError('CONFIG', 'the configuration has no control plane');
   return first;
+}
+
+/**
+ * `host`, known to have an API endpoint of its own.
+ * @throws KeelsonError BUG for a worker
+ */
+export function asControlPlane(host: ResolvedHost): ControlPlaneHost {
+  const { localAPIEndpoint } = host;
+  if (localAPIEndpoint === null) {
+    throw new KeelsonError('BUG', 'no local API endpoint on a host that should be a control plane', {
+      host: host.name,
+    });
+  }
+  return { ...host, localAPIEndpoint };
+}
+
+/** Timeouts of InitConfiguration on the first control plane, of JoinConfiguration elsewhere. */
+export function timeoutsOf(config: ClusterConfig, host: ResolvedHost): Timeouts {
+  const [first] = controlPlanes(config);
+  return first?.name === host.name ? config.init.timeouts : config.joinTimeouts;
 }
 
 /** Workers that are to be there, in the order of the file. */

@@ -1,5 +1,6 @@
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { FileSpec, Host } from '../host/types.js';
+import { recordDigests } from './digests.js';
 import type { ActionChange, Change, FileChange, ImageChange, ObjectChange } from './types.js';
 
 /** How changes reach the world; handed in, so that the engine knows neither bundles nor the API. */
@@ -63,8 +64,13 @@ async function executeBatch(
   switch (first.kind) {
     case 'file': {
       const files = batch.filter((change): change is FileChange => change.kind === 'file');
-      if (first.op === 'remove') return effects.host(host).remove(files.map((file) => file.path));
-      await effects.host(host).put(await Promise.all(files.map((file) => fileSpec(file, effects))));
+      const target = effects.host(host);
+      if (first.op === 'remove') return target.remove(files.map((file) => file.path));
+      await target.put(await Promise.all(files.map((file) => fileSpec(file, effects))));
+      const blobs = files.flatMap(({ path, content }) =>
+        content?.kind === 'blob' ? [{ path, sha256: content.sha256 }] : [],
+      );
+      if (blobs.length > 0) await recordDigests(target, blobs);
       return;
     }
     case 'service':

@@ -30,7 +30,7 @@ export function hostJournal(options: {
       run: options.run,
       phase: task.phase,
       state,
-      ...(state === 'finished' ? { changes: task.changes.map(trace) } : {}),
+      changes: task.changes.map(trace),
     };
     const host = options.host(task.host === '' ? options.fallback : task.host);
     await host.script({ name: 'journal/append', text: APPEND, args: [JSON.stringify(entry)] });
@@ -38,7 +38,7 @@ export function hostJournal(options: {
   return { begin: (task) => append(task, 'begun'), finish: (task) => append(task, 'finished') };
 }
 
-/** A change as the journal keeps it: what and which digest, never content. */
+/** A change as the journal keeps it: what, which digest and which parameters, never content. */
 function trace(change: Change): Record<string, string> {
   switch (change.kind) {
     case 'file':
@@ -54,6 +54,6 @@ function trace(change: Change): Record<string, string> {
     case 'object':
       return { object: `${change.objectKind}/${change.namespace}/${change.name}`, op: change.op };
     case 'action':
-      return { action: change.name };
+      return { action: change.name, ...change.params };
   }
 }

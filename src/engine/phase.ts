@@ -42,6 +42,8 @@ export interface HostPhase<C extends EngineContext> extends PhaseBase<C> {
   target: Exclude<Target, 'cluster'>;
   /** One host at a time, in inventory order. */
   serial?: boolean;
+  /** Sends much: such tasks take turns, first control plane first, so that what everybody waits for goes ahead. */
+  bulk?: boolean;
   /** What this phase wants to know of `host`; read together with all other phases' wishes. Pure. */
   observe: (context: C, host: string) => ReadRequest;
   /** From what was seen to the changes that make it right. Pure: no I/O, same answer for same input. */

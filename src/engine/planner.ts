@@ -13,6 +13,8 @@ export interface PlanOptions<C extends EngineContext> {
   emit: Emit;
   /** Only these hosts; cluster phases stay in. */
   limit?: ReadonlySet<string>;
+  /** What is read of a host beside the phases' wishes, also of hosts outside of the limit. */
+  background?: ReadonlyMap<string, ReadRequest>;
   /** Sees each host's whole observation before any phase plans (for artefacts that come from reality). */
   onObserved?: (host: string, seen: ReadResult) => void;
 }
@@ -25,14 +27,15 @@ export interface PlanOptions<C extends EngineContext> {
 export async function planTasks<C extends EngineContext>(options: PlanOptions<C>): Promise<TaskPlan[]> {
   const { context, emit, limit } = options;
   const phases = options.phases.filter((phase) => phase.runIf?.(context) ?? true);
-  const hosts = context.inventory.filter((host) => limit === undefined || limit.has(host.name));
   const hostPhases = phases.filter((phase): phase is HostPhase<C> => phase.target !== 'cluster');
 
   const observed = new Map<string, ReadResult>();
   await Promise.all(
-    hosts.map(async ({ name }) => {
+    context.inventory.map(async ({ name }) => {
       const requests = new Map<string, ReadRequest>();
-      for (const phase of hostPhases) {
+      const background = options.background?.get(name);
+      if (background !== undefined) requests.set('', background);
+      for (const phase of limit === undefined || limit.has(name) ? hostPhases : []) {
         if (targetsOf(phase, context.inventory).includes(name))
           requests.set(phase.name, phase.observe(context, name));
       }

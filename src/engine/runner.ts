@@ -7,6 +7,7 @@ import { dependencies } from './graph.js';
 import type { Journal } from './journal.js';
 import type { EngineContext, Phase, Readers } from './phase.js';
 import { recheck } from './planner.js';
+import { turns } from './turns.js';
 import type { ActionChange, TaskPlan } from './types.js';
 
 export interface RunOptions<C extends EngineContext> {
@@ -23,6 +24,9 @@ export interface RunOptions<C extends EngineContext> {
   stop: AbortSignal;
 }
 
+/** Bulk tasks at once: enough to fill a line, few enough that the first of them gets through early. */
+const BULK_TASKS = 3;
+
 /**
  * Applies planned tasks: each begins as soon as the artefacts it needs exist, so independent phases on
  * different hosts overlap. After its changes a task is checked again; still drifted is an error. When one
@@ -34,6 +38,8 @@ export async function runTasks<C extends EngineContext>(options: RunOptions<C>):
   const { tasks, emit, stop } = options;
   const graph = dependencies(options.phases, tasks);
   const limit = pLimit(options.concurrency);
+  const bulk = turns(BULK_TASKS);
+  const first = options.context.inventory[0]?.name;
   const failures: KeelsonError[] = [];
   let changed = 0;
   const outcomes = new Map<TaskPlan, Promise<boolean>>();
@@ -48,7 +54,11 @@ export async function runTasks<C extends EngineContext>(options: RunOptions<C>):
       emit({ type: 'task-skipped', phase: task.phase, host: task.host, reason });
       return false;
     }
-    return limit(async () => {
+    const phase = options.phases.find((candidate) => candidate.name === task.phase);
+    const isBulk = phase !== undefined && phase.target !== 'cluster' && phase.bulk === true;
+    const inTurn = (work: () => Promise<boolean>) =>
+      isBulk ? bulk(task.host === first ? 0 : 1, work) : limit(work);
+    return inTurn(async () => {
       if (stop.aborted) return false;
       try {
         changed += await runTask(task, options);

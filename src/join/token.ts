@@ -1,8 +1,8 @@
 import { randomInt } from 'node:crypto';
 import type { Secret } from 'kubernetes-types/core/v1.js';
+import { durationMs } from '../config/go-duration.js';
 import type { BootstrapTokenSpec } from '../config/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
-import { durationMs } from '../pki/duration.js';
 
 export interface BootstrapToken {
   /** Public: names the Secret and the signature. */

@@ -1,8 +1,7 @@
-import { isIP, isIPv6 } from 'node:net';
-import ipaddr from 'ipaddr.js';
+import { isIPv6 } from 'node:net';
+import { nthAddress } from '../config/cidr.js';
+import { firstControlPlane } from '../config/inventory.js';
 import type { ClusterConfig } from '../config/types.js';
-import { KeelsonError } from '../errors/keelson-error.js';
-import { firstControlPlane } from './control-plane-hosts.js';
 
 /** `host:port`, with brackets around an IPv6 address. */
 export function joinHostPort(host: string, port: number | string): string {
@@ -20,27 +19,7 @@ export function loopbackFor(address: string): '127.0.0.1' | '::1' {
  * @throws KeelsonError CONFIG if the first is no CIDR or has no tenth address
  */
 export function dnsServiceIP(serviceSubnet: string): string {
-  return indexedAddress(serviceSubnet.split(',')[0] ?? '', 10);
-}
-
-function indexedAddress(cidr: string, index: number): string {
-  const [base = '', length = ''] = cidr.trim().split('/');
-  const bits = isIP(base) === 6 ? 128 : 32;
-  const prefix = Number(length);
-  if (isIP(base) === 0 || !/^\d+$/.test(length) || prefix > bits) {
-    throw new KeelsonError('CONFIG', `'${cidr}' is no service subnet in CIDR form`);
-  }
-  if (2n ** BigInt(bits - prefix) <= BigInt(index)) {
-    throw new KeelsonError('CONFIG', `the service subnet ${cidr} has no address number ${index}`, {
-      hint: 'choose a larger networking.serviceSubnet',
-    });
-  }
-  const value = BigInt(`0x${Buffer.from(ipaddr.parse(base).toByteArray()).toString('hex')}`);
-  const host = (1n << BigInt(bits - prefix)) - 1n;
-  const sum = (value & ~host) + BigInt(index);
-  const bytes = Buffer.from(sum.toString(16).padStart(bits / 4, '0'), 'hex');
-  const address = ipaddr.fromByteArray([...bytes]);
-  return address instanceof ipaddr.IPv6 ? address.toRFC5952String() : address.toString();
+  return nthAddress(serviceSubnet, 10);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { canonicalDuration } from '../config/go-duration.js';
 import { KeelsonError } from '../errors/keelson-error.js';
-import { canonicalDuration } from './go-duration.js';
 import { isObject } from './json.js';
 
 export interface ComponentShape {

@@ -22,7 +22,7 @@ export const FLANNEL_IMAGES: FlannelImages = {
 };
 
 /** File that the DaemonSet's init container writes; the kubelet's network is ready once it is there. */
-export const FLANNEL_CONFLIST_PATH = '/etc/cni/net.d/10-flannel.conflist';
+const FLANNEL_CONFLIST_PATH = '/etc/cni/net.d/10-flannel.conflist';
 
 /** CNI configuration, byte for byte what the init container writes to `FLANNEL_CONFLIST_PATH`. */
 export function flannelCniConflist(): string {

@@ -2,6 +2,7 @@ import { isIPv4 } from 'node:net';
 import type { DaemonSet } from 'kubernetes-types/apps/v1.js';
 import type { ConfigMap, EnvVar as PodEnv, ServiceAccount } from 'kubernetes-types/core/v1.js';
 import type { ClusterRoleBinding, Role, RoleBinding } from 'kubernetes-types/rbac/v1.js';
+import { firstControlPlane } from '../config/inventory.js';
 import type { ClusterConfig, EnvVar } from '../config/types.js';
 import { controlPlaneUrl } from './addresses.js';
 import {
@@ -10,7 +11,6 @@ import {
   configMapSignature,
   isUserSupplied,
 } from './component-config.js';
-import { firstControlPlane } from './control-plane-hosts.js';
 import { kubernetesImage } from './image-names.js';
 import { isObject } from './json.js';
 import { LOGGING_ZERO } from './kubelet-configuration.js';

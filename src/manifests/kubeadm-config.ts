@@ -1,9 +1,9 @@
 import type { ConfigMap } from 'kubernetes-types/core/v1.js';
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from 'kubernetes-types/rbac/v1.js';
+import { canonicalDuration } from '../config/go-duration.js';
 import type { ClusterConfig, ClusterConfiguration, ControlPlaneComponent, EnvVar } from '../config/types.js';
 import { controlPlaneUrl } from './addresses.js';
 import { type CorednsObject, corednsObjects } from './coredns.js';
-import { canonicalDuration } from './go-duration.js';
 import { isAtLeast } from './image-names.js';
 import { isObject } from './json.js';
 import { type KubeProxyObject, kubeProxyObjects } from './kube-proxy.js';
@@ -22,8 +22,6 @@ export type ClusterObject =
   | KubeProxyObject;
 
 export interface ClusterObjectsOptions extends KubeletSurroundings {
-  /** PEM of the cluster CA; with it the ConfigMap cluster-info is among the objects. */
-  caCertificate?: string;
   /** `*_proxy` variables for kube-proxy. */
   proxyEnvironment?: readonly EnvVar[];
   /** Replicas of a CoreDNS that runs already. */
@@ -94,33 +92,6 @@ function withoutEmpty(value: unknown, key = ''): unknown {
   return kept;
 }
 
-/**
- * ConfigMap cluster-info in kube-public: the API's address and CA for joining nodes. The controller
- * manager's bootstrap signer adds the signatures, one key a token: apply it without removing those.
- * @param caCertificate PEM
- */
-export function clusterInfoConfigMap(config: ClusterConfig, caCertificate: string): ConfigMap {
-  const cluster = {
-    'certificate-authority-data': Buffer.from(caCertificate).toString('base64'),
-    server: controlPlaneUrl(config),
-  };
-  return {
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name: 'cluster-info', namespace: 'kube-public' },
-    data: {
-      kubeconfig: stringifyYaml({
-        apiVersion: 'v1',
-        kind: 'Config',
-        clusters: [{ name: '', cluster }],
-        contexts: null,
-        'current-context': '',
-        users: null,
-      }),
-    },
-  };
-}
-
 /** What bootstrap tokens and nodes may do, as the phases upload-config and bootstrap-token grant it. */
 export function accessObjects(config: ClusterConfig): ClusterObject[] {
   const certificates = 'system:certificates.k8s.io:certificatesigningrequests';
@@ -163,8 +134,8 @@ export function accessObjects(config: ClusterConfig): ClusterObject[] {
 }
 
 /**
- * Every object that `kubeadm init` creates in the cluster, but for bootstrap token Secrets, which are
- * secrets, and the Node. In an order in which they can be applied.
+ * Every object that `kubeadm init` creates in the cluster, but for bootstrap token Secrets, the ConfigMap
+ * cluster-info, which holds the cluster's CA, and the Node. In an order in which they can be applied.
  */
 export function clusterObjects(config: ClusterConfig, options: ClusterObjectsOptions = {}): ClusterObject[] {
   const { cluster } = config;
@@ -176,7 +147,6 @@ export function clusterObjects(config: ClusterConfig, options: ClusterObjectsOpt
     kubeadmConfigMap(config),
     kubeletConfigMap(config, options),
     ...accessObjects(config),
-    ...(options.caCertificate === undefined ? [] : [clusterInfoConfigMap(config, options.caCertificate)]),
     ...(cluster.dns.disabled ? [] : corednsObjects(config, dns)),
     ...(cluster.proxy.disabled ? [] : kubeProxyObjects(config, options.proxyEnvironment)),
   ];

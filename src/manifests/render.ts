@@ -7,7 +7,6 @@ import {
   containerdConfig,
   crictlConfig,
 } from './containerd.js';
-import { FLANNEL_CONFLIST_PATH, flannelCniConflist } from './flannel.js';
 import { DEBIAN_CA_DIRECTORIES } from './host-ca-directories.js';
 import { MODULES_FILE, modulesLoadFile, SYSCTL_FILE, sysctlFile } from './host-files.js';
 import {
@@ -61,7 +60,6 @@ export function renderHost(
   put(CONTAINERD_CONFIG, containerdConfig(config));
   put(CONTAINERD_UNIT_PATH, CONTAINERD_UNIT_FILE);
   put(CRICTL_CONFIG, crictlConfig(host.nodeRegistration.criSocket));
-  if (config.spec.network.plugin === 'flannel') put(FLANNEL_CONFLIST_PATH, flannelCniConflist());
 
   put(KUBELET_UNIT_PATH, KUBELET_UNIT_FILE);
   put(KUBELET_DROP_IN_PATH, KUBELET_DROP_IN_FILE);

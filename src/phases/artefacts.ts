@@ -9,6 +9,8 @@ export const PREPARED_HOST = onHost('prepared-host');
 export const RUNTIME = onHost('runtime');
 /** Images of the host's role in containerd. */
 export const IMAGES = onHost('images');
+/** Images of add-ons on all control planes, the nodes that are there before any worker. */
+export const ADDON_IMAGES = inCluster('addon-images');
 /** kubelet's binary and unit. */
 export const KUBELET_BINARIES = onHost('kubelet-binaries');
 /** CAs and the service-account keys. */
@@ -25,5 +27,9 @@ export const API = inCluster('api');
 export const JOIN_RIGHTS = inCluster('join-rights');
 /** Node objects of all hosts. */
 export const NODES = inCluster('nodes');
+/** The network plugin's objects are in the cluster. */
+export const NETWORK_APPLIED = inCluster('network-applied');
+/** The first control plane's pods have a network. */
+export const NETWORK = inCluster('network');
 /** Add-ons and network applied. */
 export const ADDONS = inCluster('addons');

@@ -1,13 +1,17 @@
 import type { BundleFile } from '../bundle/lock.js';
+import { digestScript } from '../engine/digests.js';
 import type { FileChange, ReadRequest, ReadResult } from '../engine/types.js';
 
+/** What an operator finds on a node beside the kubelet; the cluster itself runs without. */
+export const OPERATOR_TOOLS: readonly string[] = ['kubectl', 'kubeadm'];
+
 /** Binaries that kubeadm's packages would bring; everything else in a bundle belongs to the runtime. */
-export const KUBERNETES_BINARIES: readonly string[] = ['kubelet', 'kubectl', 'kubeadm'];
+export const KUBERNETES_BINARIES: readonly string[] = ['kubelet', ...OPERATOR_TOOLS];
 
 /** Reads the digest of each file on the host itself; nothing of a binary crosses the wire. */
 export function digestProbe(files: readonly BundleFile[]): Required<Pick<ReadRequest, 'stats' | 'probes'>> {
   const paths = files.map((file) => file.path);
-  return { stats: paths, probes: { digests: `sha256sum ${paths.join(' ')} 2>/dev/null; true` } };
+  return { stats: paths, probes: { digests: digestScript(paths) } };
 }
 
 /** Changes that bring the bundle's files onto the host, those left out whose digest, mode and owner agree. */

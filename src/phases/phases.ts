@@ -6,11 +6,12 @@ import { prepareHost } from './host/prepare.js';
 import { clusterInfo } from './join/cluster-info.js';
 import { joinWorker } from './join/worker.js';
 import { finalizeKubelet } from './kubelet/finalize.js';
-import { installKubelet } from './kubelet/install.js';
+import { installKubelet, installTools } from './kubelet/install.js';
 import { startKubelet } from './kubelet/start.js';
+import { flannelReady, flannelStarted } from './network/flannel.js';
 import { labelNodes, markControlPlane } from './nodes/mark.js';
 import { containerd } from './runtime/containerd.js';
-import { images } from './runtime/images.js';
+import { imagePhases } from './runtime/images.js';
 import { waitControlPlane } from './wait/control-plane.js';
 import { waitReady } from './wait/ready.js';
 
@@ -20,7 +21,7 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   ...certificatePhases,
   containerd,
   installKubelet,
-  images,
+  ...imagePhases,
   ...staticPods,
   startKubelet,
   waitControlPlane,
@@ -31,8 +32,11 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   finalizeKubelet,
   kubeProxy,
   flannel,
+  flannelStarted,
   coredns,
   joinWorker,
   labelNodes,
+  flannelReady,
+  installTools,
   waitReady,
 ];

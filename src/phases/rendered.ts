@@ -40,13 +40,15 @@ export function renderedChanges(
   host: string,
   seen: ReadResult,
   paths: readonly string[],
-  dirMode = 0o755,
 ): Change[] {
   const rendered = renderedFor(context, host, seen);
   return paths.flatMap((path) => {
     const file = rendered.get(path);
     if (file === undefined) return [];
-    const change = fileChange({ path, text: file.content, mode: file.mode, dirMode }, seen);
+    const change = fileChange(
+      { path, text: file.content, mode: file.mode, dirMode: file.dirMode ?? 0o755 },
+      seen,
+    );
     return change === null ? [] : [change];
   });
 }

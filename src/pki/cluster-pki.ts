@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto';
+import { durationMs } from '../config/go-duration.js';
 import type { ClusterConfiguration } from '../config/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
-import { durationMs } from './duration.js';
 import { isError } from './findings.js';
 import {
   type Authority,

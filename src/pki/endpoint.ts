@@ -1,4 +1,4 @@
-import ipaddr from 'ipaddr.js';
+import { nthAddress } from '../config/cidr.js';
 import type { ClusterConfiguration, ResolvedHost } from '../config/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { canonicalIp, isDnsName } from './san.js';
@@ -59,19 +59,5 @@ function serverUrl(host: string, port: number): string {
 
 /** Address of the `kubernetes` Service: the first of the first service subnet. Throws CONFIG. */
 export function kubernetesServiceIp(serviceSubnet: string): string {
-  const [address = '', prefix = ''] = (serviceSubnet.split(',')[0] ?? '').trim().split('/');
-  const canonical = canonicalIp(address);
-  if (canonical === null || !/^\d{1,3}$/.test(prefix)) {
-    throw new KeelsonError('CONFIG', `'${serviceSubnet}' is no subnet`, {
-      hint: 'write networking.serviceSubnet as address/prefix, two of them separated by a comma for dual-stack',
-    });
-  }
-  const bytes = ipaddr.parse(canonical).toByteArray();
-  const bits = Number(prefix);
-  const network = bytes.map((byte, index) => {
-    const kept = Math.min(8, Math.max(0, bits - index * 8));
-    return byte & (0xff << (8 - kept)) & 0xff;
-  });
-  network[network.length - 1] = (network.at(-1) ?? 0) + 1;
-  return canonicalIp(ipaddr.fromByteArray(network).toString()) ?? '';
+  return nthAddress(serviceSubnet, 1);
 }

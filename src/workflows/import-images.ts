@@ -23,7 +23,8 @@ export async function importImages(
       .map((line) => line.replace('sha256:', '').trim()),
   );
   const stream = writeImagesArchive(bundle, wanted, { omitBlobs: present });
-  await host.exec([...CTR, 'images', 'import', '--digests=false', '-'], {
+  // The client-side import takes less than half the time of the transfer service's.
+  await host.exec([...CTR, 'images', 'import', '--local', '-'], {
     stdin: stream,
     timeoutMs: 0,
     signal,

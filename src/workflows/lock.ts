@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { hostname, userInfo } from 'node:os';
 import { STATE_DIR } from '../engine/journal.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { Host } from '../host/types.js';
@@ -40,6 +41,11 @@ esac
 
 const RELEASE = `case "$(readlink ${LOCK_PATH})" in "$1|"*) rm -f ${LOCK_PATH} ;; esac
 `;
+
+/** user@machine of this process, as another operator is told who holds a lock. */
+export function ownerOf(): string {
+  return `${userInfo().username}@${hostname()}`;
+}
 
 export interface LockOptions {
   /** user@machine, as another operator is told. */

@@ -25,6 +25,8 @@ export async function makePlan(session: Session, selection: PlanSelection = {}):
     context,
     readers: session.readers,
     emit: session.emit,
+    // The first control plane has the cluster's CA and admin identity, whatever is planned for.
+    background: new Map([[context.first.name, context.trust.request(context.first.name)]]),
     onObserved: (host, seen) => context.trust.observed(host, seen),
     ...(selection.hosts === undefined ? {} : { limit: new Set(selection.hosts) }),
   });

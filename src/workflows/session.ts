@@ -1,6 +1,4 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type Bundle, blobPath, loadBundle } from '../bundle/bundle.js';
 import { type ClusterClient, clusterClient } from '../cluster/client.js';
 import { firstControlPlane, hostNamed, presentHosts } from '../config/inventory.js';
@@ -12,12 +10,12 @@ import { KeelsonError } from '../errors/keelson-error.js';
 import { connectAll } from '../host/pool.js';
 import type { ConnectOptions } from '../host/settings.js';
 import type { Host, HostFacts } from '../host/types.js';
-import type { PatchFile } from '../manifests/patches.js';
 import type { PhaseContext } from '../phases/context.js';
 import { CA_CERTIFICATE_ARTEFACT } from '../phases/join/worker.js';
 import { trustStore } from '../phases/trust-store.js';
 import { applyObjects } from './apply-objects.js';
 import { importImages } from './import-images.js';
+import { patchesOf } from './patches.js';
 
 export interface SessionOptions {
   config: ClusterConfig;
@@ -149,36 +147,6 @@ async function bundleOf(config: ClusterConfig): Promise<Bundle> {
     );
   }
   return bundle;
-}
-
-async function patchesOf(config: ClusterConfig): Promise<Map<string, PatchFile[]>> {
-  const byDirectory = new Map<string, PatchFile[]>();
-  const result = new Map<string, PatchFile[]>();
-  for (const host of config.hosts) {
-    const directory = host.patchesDirectory;
-    if (directory === null) continue;
-    const known = byDirectory.get(directory) ?? (await readPatches(directory));
-    byDirectory.set(directory, known);
-    result.set(host.name, known);
-  }
-  return result;
-}
-
-/** Files of a patches directory on the operator's machine. */
-export async function readPatches(directory: string): Promise<PatchFile[]> {
-  try {
-    const names = (await readdir(directory, { withFileTypes: true }))
-      .filter((entry) => entry.isFile())
-      .map((entry) => entry.name);
-    return await Promise.all(
-      names.sort().map(async (name) => ({ name, content: await readFile(join(directory, name), 'utf8') })),
-    );
-  } catch (cause) {
-    throw new KeelsonError('CONFIG', `patches directory ${directory} can't be read`, {
-      cause,
-      hint: 'correct patches.directory',
-    });
-  }
 }
 
 function digestOf(config: ClusterConfig): string {

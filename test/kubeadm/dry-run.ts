@@ -4,6 +4,8 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
+import { clusterInfoConfigMap } from '../../src/join/cluster-info.js';
+import { controlPlaneUrl } from '../../src/manifests/addresses.js';
 import { CA_DIRECTORIES } from '../../src/manifests/host-ca-directories.js';
 import { clusterObjects } from '../../src/manifests/kubeadm-config.js';
 import type { PatchFile } from '../../src/manifests/patches.js';
@@ -89,8 +91,8 @@ function render(options: BuildOptions, scenario: Scenario, caCertificate: string
     if (isOurs) files[name] = readable(name, content);
   }
   const objects: Record<string, unknown> = {};
-  for (const object of clusterObjects(config, { ...surroundings, caCertificate }))
-    add(objects, object as Json);
+  const clusterInfo = clusterInfoConfigMap({ server: controlPlaneUrl(config), caPem: caCertificate });
+  for (const object of [...clusterObjects(config, surroundings), clusterInfo]) add(objects, object as Json);
   // A dry run does not show it: it is created by the phase that would wait for the API.
   delete objects['ClusterRoleBinding kubeadm:cluster-admins'];
   return { files, objects };

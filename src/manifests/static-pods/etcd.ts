@@ -1,9 +1,9 @@
 import type { Pod } from 'kubernetes-types/core/v1.js';
+import { asControlPlane, timeoutsOf } from '../../config/inventory.js';
 import type { ClusterConfig, ClusterConfiguration, LocalEtcd, ResolvedHost } from '../../config/types.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { joinHostPort, loopbackFor } from '../addresses.js';
 import { argumentsOf, lastArgument, mergeArguments } from '../component-arguments.js';
-import { asControlPlane, timeoutsOf } from '../control-plane-hosts.js';
 import { etcdImage, isAtLeast } from '../image-names.js';
 import {
   componentPod,

@@ -1,8 +1,8 @@
 import type { Pod } from 'kubernetes-types/core/v1.js';
+import { asControlPlane, timeoutsOf } from '../../config/inventory.js';
 import type { Arg, ClusterConfig, ResolvedHost } from '../../config/types.js';
 import { joinHostPort, loopbackFor } from '../addresses.js';
 import { argumentsOf, lastArgument, mergeArguments } from '../component-arguments.js';
-import { asControlPlane, timeoutsOf } from '../control-plane-hosts.js';
 import { kubernetesImage } from '../image-names.js';
 import {
   componentPod,

@@ -1,7 +1,7 @@
 import type { Pod } from 'kubernetes-types/core/v1.js';
+import { timeoutsOf } from '../../config/inventory.js';
 import type { ClusterConfig, ResolvedHost } from '../../config/types.js';
 import { argumentsOf, lastArgument, mergeArguments } from '../component-arguments.js';
-import { timeoutsOf } from '../control-plane-hosts.js';
 import { kubernetesImage } from '../image-names.js';
 import {
   componentPod,

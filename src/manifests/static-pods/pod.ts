@@ -6,8 +6,8 @@ import type {
   Volume,
   VolumeMount,
 } from 'kubernetes-types/core/v1.js';
+import { durationMs } from '../../config/go-duration.js';
 import type { EnvVar } from '../../config/types.js';
-import { parseGoDuration } from '../go-duration.js';
 
 /** What a host has that its static pods depend on, beside the configuration. */
 export interface HostSurroundings {
@@ -58,8 +58,7 @@ export function readinessProbe(endpoint: ProbeEndpoint, path: string): Probe {
 
 /** @param timeout Go duration that the component may take to come up; tried every ten seconds until then */
 export function startupProbe(endpoint: ProbeEndpoint, path: string, timeout: string): Probe {
-  const period = 10_000_000_000n;
-  const failureThreshold = Number((parseGoDuration(timeout) + period - 1n) / period);
+  const failureThreshold = Math.ceil(durationMs(timeout) / 10_000);
   return probe(endpoint, path, { initialDelaySeconds: 10, failureThreshold, periodSeconds: 10 });
 }
 

@@ -5,7 +5,7 @@ import { flannelObjects } from '../../manifests/flannel.js';
 import { kubeProxyObjects } from '../../manifests/kube-proxy.js';
 import { accessObjects, kubeadmConfigMap } from '../../manifests/kubeadm-config.js';
 import { kubeletConfigMap } from '../../manifests/kubelet-configuration.js';
-import { ADDONS, API, JOIN_RIGHTS } from '../artefacts.js';
+import { ADDON_IMAGES, ADDONS, API, JOIN_RIGHTS, NETWORK, NETWORK_APPLIED } from '../artefacts.js';
 import type { PhaseContext } from '../context.js';
 import { objectsPhase } from '../objects-phase.js';
 
@@ -32,14 +32,13 @@ export const bootstrapRights = objectsPhase({
   summary: 'what bootstrap tokens, nodes and the cluster’s admins may do',
   needs: [API],
   provides: [JOIN_RIGHTS],
-  objects: ({ config }) =>
-    asObjects(accessObjects(config)).filter((object) => !isAboutConfig(object)),
+  objects: ({ config }) => asObjects(accessObjects(config)).filter((object) => !isAboutConfig(object)),
 });
 
 export const kubeProxy = objectsPhase({
   name: 'addon/kube-proxy',
   summary: 'kube-proxy on every node',
-  needs: [API],
+  needs: [API, ADDON_IMAGES],
   provides: [ADDONS],
   runIf: ({ config }) => config.cluster.proxy.disabled !== true,
   objects: ({ config }) => asObjects(kubeProxyObjects(config)),
@@ -48,17 +47,18 @@ export const kubeProxy = objectsPhase({
 export const coredns = objectsPhase({
   name: 'addon/coredns',
   summary: 'CoreDNS',
-  needs: [API],
+  needs: [API, ADDON_IMAGES, NETWORK],
   provides: [ADDONS],
   runIf: ({ config }) => config.cluster.dns.disabled !== true,
-  objects: ({ config }) => asObjects(corednsObjects(config)),
+  objects: ({ config, patches, first }) =>
+    asObjects(corednsObjects(config, { patches: patches.get(first.name) ?? [] })),
 });
 
 export const flannel = objectsPhase({
   name: 'network/flannel',
   summary: 'flannel, the pod network',
-  needs: [API],
-  provides: [ADDONS],
+  needs: [API, ADDON_IMAGES],
+  provides: [ADDONS, NETWORK_APPLIED],
   runIf: ({ config }: PhaseContext) => config.spec.network.plugin === 'flannel',
   objects: ({ config, bundle }) =>
     asObjects(

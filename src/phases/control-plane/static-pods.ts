@@ -14,7 +14,7 @@ function staticPodPhase(name: string, component: string, runIf?: (context: Phase
     ...(runIf === undefined ? {} : { runIf }),
     observe: () => ({ files: [path], ...SURROUNDINGS }),
     plan: (context, host, seen) => {
-      const changes = renderedChanges(context, host, seen, [path], 0o700).map((change) =>
+      const changes = renderedChanges(context, host, seen, [path]).map((change) =>
         change.kind === 'file' && change.op === 'update' ? { ...change, disrupts: true } : change,
       );
       return verdictOf(changes);

@@ -18,6 +18,20 @@ const sysctlProbe = (keys: readonly string[]) => `for key in ${keys.join(' ')}; 
   printf '%s=%s\\n' "$key" "$(cat /proc/sys/$(echo $key | tr . /) 2>/dev/null)"
 done`;
 
+/** What a kubelet and kube-proxy set beside: recorded before they do, so that a reset can set it back. */
+const SETTINGS_OF_OTHERS = [
+  'kernel.panic',
+  'kernel.panic_on_oops',
+  'kernel.keys.root_maxkeys',
+  'kernel.keys.root_maxbytes',
+  'vm.overcommit_memory',
+  'vm.panic_on_oom',
+  'net.ipv4.conf.all.route_localnet',
+  'net.netfilter.nf_conntrack_max',
+  'net.netfilter.nf_conntrack_tcp_timeout_close_wait',
+  'net.netfilter.nf_conntrack_tcp_timeout_established',
+];
+
 const APPLY_MODULES = `set -e
 for module in "$@"; do modprobe "$module"; done
 `;
@@ -37,7 +51,10 @@ export const prepareHost = defineHostPhase({
   observe: ({ config }) => ({
     files: [MODULES_FILE, SYSCTL_FILE],
     ...SURROUNDINGS,
-    probes: { modules: MODULE_PROBE, sysctls: sysctlProbe(Object.keys(sysctlsFor(config))) },
+    probes: {
+      modules: MODULE_PROBE,
+      sysctls: sysctlProbe([...Object.keys(sysctlsFor(config)), ...SETTINGS_OF_OTHERS]),
+    },
   }),
   plan: (context, host, seen) => {
     const changes: Change[] = renderedChanges(context, host, seen, [MODULES_FILE, SYSCTL_FILE]);
@@ -62,7 +79,7 @@ export const prepareHost = defineHostPhase({
         kind: 'action',
         name: 'set-sysctls',
         summary: `set sysctl ${settings}`,
-        params: { settings },
+        params: { settings, before: [...current].map(([key, value]) => `${key}=${value}`).join(' ') },
       });
     }
     return verdictOf(changes);

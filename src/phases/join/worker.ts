@@ -17,7 +17,7 @@ import { KUBELET_UNIT } from '../../manifests/kubelet.js';
 import { CERTIFICATE_MODE, certificatePaths, SECRET_MODE } from '../../pki/table.js';
 import { API, IMAGES, JOIN_RIGHTS, KUBELET_BINARIES, NODES, RUNTIME } from '../artefacts.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
-import { KUBELET_FILES, kubeletConfigChanges } from '../kubelet/start.js';
+import { KUBELET_FILES, kubeletConfigChanges } from '../kubelet-files.js';
 import { BOOTSTRAP_KUBELET_CONF, KUBELET_CONF } from '../paths.js';
 import { SURROUNDINGS, verdictOf } from '../rendered.js';
 

@@ -1,4 +1,5 @@
 import { KeelsonError } from '../../errors/keelson-error.js';
+import { KUBELET_UNIT } from '../../manifests/kubelet.js';
 import { kubeconfigYaml, readKubeconfig } from '../../pki/kubeconfig.js';
 import { SECRET_MODE } from '../../pki/table.js';
 import { API } from '../artefacts.js';
@@ -64,6 +65,8 @@ export const finalizeKubelet = defineHostPhase({
         ],
       });
       await host.put([{ path: KUBELET_CONF, content: Buffer.from(pointed), mode: SECRET_MODE }]);
+      // As kubeadm does. It also registers the node at once, which the kubelet itself tries ever more rarely.
+      await host.service('restart', KUBELET_UNIT);
     },
   },
 });

@@ -1,7 +1,6 @@
-import { presentHosts } from '../../config/inventory.js';
 import type { ResolvedHost, Taint } from '../../config/types.js';
 import { API, KUBELET, NODES } from '../artefacts.js';
-import { defineClusterPhase } from '../context.js';
+import { defineClusterPhase, type PhaseContext } from '../context.js';
 import { markNode, type NodeWishes, nodesVerdict } from './node-objects.js';
 
 const CONTROL_PLANE_LABELS = {
@@ -10,6 +9,11 @@ const CONTROL_PLANE_LABELS = {
 };
 
 const CONTROL_PLANE_TAINT: Taint = { key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' };
+
+/** Only the hosts of this run: another's node may be down, or not there yet. */
+function hostsOf(context: PhaseContext): ResolvedHost[] {
+  return context.inventory.map((host) => context.hostNamed(host.name));
+}
 
 function controlPlaneWishes(host: ResolvedHost): NodeWishes {
   return { labels: CONTROL_PLANE_LABELS, taints: host.nodeRegistration.taints ?? [CONTROL_PLANE_TAINT] };
@@ -24,7 +28,7 @@ export const markControlPlane = defineClusterPhase({
   check: (context) =>
     nodesVerdict(
       context,
-      presentHosts(context.config).filter((host) => host.role === 'control-plane'),
+      hostsOf(context).filter((host) => host.role === 'control-plane'),
       controlPlaneWishes,
     ),
   actions: {
@@ -46,7 +50,7 @@ export const labelNodes = defineClusterPhase({
   target: 'cluster',
   needs: [NODES],
   provides: [],
-  check: (context) => nodesVerdict(context, presentHosts(context.config), inventoryWishes),
+  check: (context) => nodesVerdict(context, hostsOf(context), inventoryWishes),
   actions: {
     mark: (context, change) => {
       const host = context.hostNamed(change.params?.host ?? '');

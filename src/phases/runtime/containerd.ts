@@ -27,6 +27,7 @@ export const containerd = defineHostPhase({
   target: 'all',
   needs: [PREPARED_HOST],
   provides: [RUNTIME],
+  bulk: true,
   observe: (context, host) => {
     const binaries = digestProbe(runtimeFiles(context, host));
     return {

@@ -1,9 +1,14 @@
 import { imagesForRole } from '../../bundle/bundle.js';
+import type { BundleImage } from '../../bundle/lock.js';
+import type { Artefact, Target } from '../../engine/phase.js';
 import type { ImageChange } from '../../engine/types.js';
-import { IMAGES, RUNTIME } from '../artefacts.js';
+import { ADDON_IMAGES, IMAGES, RUNTIME } from '../artefacts.js';
 import type { PhaseContext } from '../context.js';
 import { defineHostPhase } from '../context.js';
 import { verdictOf } from '../rendered.js';
+
+/** Without these a control plane does not come up; everything else can follow while it starts. */
+const STATIC_POD_IMAGES = ['pause', 'etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'];
 
 /** The probe image is only brought by `verify`, when it is needed. */
 const ON_DEMAND = ['agnhost'];
@@ -11,38 +16,72 @@ const ON_DEMAND = ['agnhost'];
 /** `REF TYPE DIGEST SIZE …` of every image that the kubelet can see. */
 const IMAGES_PROBE = 'ctr --namespace k8s.io images list 2>/dev/null; true';
 
-function wanted(context: PhaseContext, host: string) {
-  return imagesForRole(context.bundle, context.hostNamed(host).role).filter(
-    (image) => !ON_DEMAND.includes(image.name),
-  );
+interface ImagesPhase {
+  name: string;
+  summary: string;
+  target: Exclude<Target, 'cluster'>;
+  provides: readonly Artefact[];
+  wants: (image: BundleImage) => boolean;
 }
 
-export const images = defineHostPhase({
-  name: 'runtime/images',
-  summary: 'images of the host’s role in containerd, so that nothing is pulled later',
-  target: 'all',
-  needs: [RUNTIME],
-  provides: [IMAGES],
-  observe: () => ({ probes: { images: IMAGES_PROBE } }),
-  plan: (context, host, seen) => {
-    const present = new Map<string, string>();
-    for (const line of (seen.probes.get('images')?.stdout ?? '').split('\n')) {
-      const [reference, , digest] = line.split(/\s+/);
-      if (reference !== undefined && digest !== undefined) present.set(reference, digest);
-    }
-    const changes = wanted(context, host)
-      .filter((image) => present.get(image.reference) !== image.digest)
-      .map(
-        (image): ImageChange => ({
-          kind: 'image',
-          reference: image.reference,
-          digest: image.digest,
-          size: image.blobs.reduce((sum, blob) => sum + blob.size, 0),
-          reason: present.has(image.reference)
-            ? `${image.reference} is another image`
-            : `${image.reference} is missing`,
-        }),
-      );
-    return verdictOf(changes);
-  },
-});
+function imagesPhase({ name, summary, target, provides, wants }: ImagesPhase) {
+  const wanted = (context: PhaseContext, host: string) =>
+    imagesForRole(context.bundle, context.hostNamed(host).role).filter(
+      (image) => !ON_DEMAND.includes(image.name) && wants(image),
+    );
+  return defineHostPhase({
+    name,
+    summary,
+    target,
+    needs: [RUNTIME],
+    provides,
+    bulk: true,
+    observe: () => ({ probes: { images: IMAGES_PROBE } }),
+    plan: (context, host, seen) => {
+      const present = new Map<string, string>();
+      for (const line of (seen.probes.get('images')?.stdout ?? '').split('\n')) {
+        const [reference, , digest] = line.split(/\s+/);
+        if (reference !== undefined && digest !== undefined) present.set(reference, digest);
+      }
+      const changes = wanted(context, host)
+        .filter((image) => present.get(image.reference) !== image.digest)
+        .map(
+          (image): ImageChange => ({
+            kind: 'image',
+            reference: image.reference,
+            digest: image.digest,
+            size: image.blobs.reduce((sum, blob) => sum + blob.size, 0),
+            reason: present.has(image.reference)
+              ? `${image.reference} is another image`
+              : `${image.reference} is missing`,
+          }),
+        );
+      return verdictOf(changes);
+    },
+  });
+}
+
+/** Images in containerd before anything could want to pull them, those of static pods first. */
+export const imagePhases = [
+  imagesPhase({
+    name: 'images/control-plane',
+    summary: 'images of the static pods on control planes',
+    target: 'control-planes',
+    provides: [IMAGES],
+    wants: (image) => STATIC_POD_IMAGES.includes(image.name),
+  }),
+  imagesPhase({
+    name: 'images/addons',
+    summary: 'images of add-ons and network on control planes',
+    target: 'control-planes',
+    provides: [ADDON_IMAGES],
+    wants: (image) => !STATIC_POD_IMAGES.includes(image.name),
+  }),
+  imagesPhase({
+    name: 'images/worker',
+    summary: 'images of workers',
+    target: 'workers',
+    provides: [IMAGES],
+    wants: () => true,
+  }),
+];

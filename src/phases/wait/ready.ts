@@ -11,7 +11,10 @@ interface Condition {
   reason?: string;
 }
 
-/** Why the cluster is not ready yet; [] when all nodes are Ready and CoreDNS and the DaemonSets are up. */
+/**
+ * Why the cluster is not ready yet; [] when the nodes of this run are Ready and CoreDNS and the DaemonSets
+ * are up. Nodes that this run is not about may be down: what is missing on them is not waited for.
+ */
 export async function unready(context: PhaseContext): Promise<string[]> {
   const client = context.api();
   if (client === null) return ['there is no API yet'];
@@ -21,34 +24,41 @@ export async function unready(context: PhaseContext): Promise<string[]> {
       client.list('/apis/apps/v1/daemonsets'),
       client.list('/apis/apps/v1/namespaces/kube-system/deployments'),
     ]);
+    const own = new Map(
+      context.inventory.map(({ name }) => [context.hostNamed(name).nodeRegistration.name, name]),
+    );
+    const othersDown = nodes.filter((node) => !own.has(node.metadata.name) && !isReady(node)).length;
+    // Without a network of keelson's, nobody knows when pods can start.
+    const network = context.config.spec.network.plugin !== 'none';
     return [
-      ...unreadyNodes(context, nodes),
-      ...daemonSets.flatMap(unreadyDaemonSet),
-      ...deployments.flatMap(unreadyDeployment),
+      ...(network ? [...own].flatMap(([node, host]) => unreadyNode(nodes, node, host)) : []),
+      ...daemonSets.flatMap((object) => unreadyDaemonSet(object, othersDown)),
+      ...(network ? deployments.flatMap(unreadyDeployment) : []),
     ];
   } catch (error) {
     return [toKeelsonError(error).message];
   }
 }
 
-function unreadyNodes(context: PhaseContext, nodes: readonly KubeObject[]): string[] {
-  if (context.config.spec.network.plugin === 'none') return [];
-  return context.config.hosts
-    .filter((host) => host.state === 'present')
-    .flatMap((host) => {
-      const node = nodes.find((candidate) => candidate.metadata.name === host.nodeRegistration.name);
-      if (node === undefined) return [`${host.name} has not registered`];
-      const conditions = (node.status as { conditions?: Condition[] } | undefined)?.conditions ?? [];
-      const ready = conditions.find((condition) => condition.type === 'Ready');
-      return ready?.status === 'True'
-        ? []
-        : [`${host.name} is not Ready: ${ready?.message ?? 'no condition yet'}`];
-    });
+function readyCondition(node: KubeObject): Condition | undefined {
+  const conditions = (node.status as { conditions?: Condition[] } | undefined)?.conditions ?? [];
+  return conditions.find((condition) => condition.type === 'Ready');
 }
 
-const KEELSON_DAEMON_SETS = ['kube-proxy', 'kube-flannel-ds'];
+const isReady = (node: KubeObject): boolean => readyCondition(node)?.status === 'True';
 
-function unreadyDaemonSet(object: KubeObject): string[] {
+function unreadyNode(nodes: readonly KubeObject[], name: string, host: string): string[] {
+  const node = nodes.find((candidate) => candidate.metadata.name === name);
+  if (node === undefined) return [`${host} has not registered`];
+  return isReady(node)
+    ? []
+    : [`${host} is not Ready: ${readyCondition(node)?.message ?? 'no condition yet'}`];
+}
+
+/** flannel's own readiness probe begins seconds late; `network/ready` looks at what it did instead. */
+const KEELSON_DAEMON_SETS = ['kube-proxy'];
+
+function unreadyDaemonSet(object: KubeObject, othersDown: number): string[] {
   if (!KEELSON_DAEMON_SETS.includes(object.metadata.name)) return [];
   const status = object.status as
     | { desiredNumberScheduled?: number; numberReady?: number; observedGeneration?: number }
@@ -56,7 +66,7 @@ function unreadyDaemonSet(object: KubeObject): string[] {
   const wanted = status?.desiredNumberScheduled ?? 0;
   const ready = status?.numberReady ?? 0;
   const current = status?.observedGeneration === (object.metadata as { generation?: number }).generation;
-  return current && wanted > 0 && ready >= wanted
+  return current && wanted > 0 && ready + othersDown >= wanted
     ? []
     : [`${object.metadata.name}: ${ready} of ${wanted} ready`];
 }
@@ -70,7 +80,7 @@ function unreadyDeployment(object: KubeObject): string[] {
 
 export const waitReady = defineClusterPhase({
   name: 'wait-ready',
-  summary: 'all nodes Ready, kube-proxy, network and CoreDNS up',
+  summary: 'nodes Ready, kube-proxy, network and CoreDNS up',
   target: 'cluster',
   needs: [NODES, ADDONS],
   provides: [],

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { formatGoDuration, normaliseGoDuration, parseGoDuration } from '../../../src/config/go-duration.js';
+import {
+  canonicalDuration,
+  durationMs,
+  formatGoDuration,
+  normaliseGoDuration,
+  parseGoDuration,
+} from '../../../src/config/go-duration.js';
 
 test.each([
   ['0', 0],
@@ -40,4 +46,25 @@ test('what is printed is read as the same duration', () => {
       expect(parseGoDuration(formatGoDuration(ms))).toEqual({ ms: ms === 0 ? 0 : expect.closeTo(ms, 3) });
     }),
   );
+});
+
+test.each([
+  ['0', '0s'],
+  ['0h', '0s'],
+  ['8760h', '8760h0m0s'],
+  ['1.5h', '1h30m0s'],
+  ['250ns', '250ns'],
+  ['-1m', '-1m0s'],
+  ['.5s', '500ms'],
+  ['87600h0.000000001s', '87600h0m0.000000001s'],
+])('%s is written as Go does: %s', (text, expected) => expect(canonicalDuration(text)).toBe(expected));
+
+test.each(['', '5', '1d', 'h', '1h ', '1h-5m', '1h2', '1x2h', '1e3s'])('%j is refused', (text) => {
+  expect(() => canonicalDuration(text)).toThrow(expect.objectContaining({ code: 'CONFIG' }));
+  expect(() => durationMs(text)).toThrow(expect.objectContaining({ code: 'CONFIG' }));
+});
+
+test('a limit or a lifetime is not negative', () => {
+  expect(durationMs('1h30m')).toBe(5_400_000);
+  expect(() => durationMs('-1h')).toThrow('is negative');
 });

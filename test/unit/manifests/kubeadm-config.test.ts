@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
 import { type ClusterObject, clusterObjects } from '../../../src/manifests/kubeadm-config.js';
 import { config } from './fixture.js';
 
@@ -22,19 +21,8 @@ describe('clusterObjects', () => {
     expect(names(clusterObjects(config({}, { kubernetesVersion: 'v1.35.4' })))).not.toContain(name);
   });
 
-  it('has cluster-info only with a CA certificate', () => {
-    expect(names(clusterObjects(config()))).not.toContain('ConfigMap cluster-info');
-    const map = find(clusterObjects(config(), { caCertificate: 'PEM' }), 'ConfigMap cluster-info');
-    const { kubeconfig = '' } = (map as { data: Record<string, string> }).data;
-    expect(parse(kubeconfig)).toMatchObject({
-      clusters: [
-        { name: '', cluster: { server: 'https://10.88.0.11:6443', 'certificate-authority-data': 'UEVN' } },
-      ],
-    });
-  });
-
   it('has no secret and no two objects of one name', () => {
-    const all = clusterObjects(config(), { caCertificate: 'PEM' });
+    const all = clusterObjects(config());
     expect(all.map(({ kind }) => kind)).not.toContain('Secret');
     const places = all.map(({ kind, metadata }) => `${kind} ${metadata?.namespace} ${metadata?.name}`);
     expect(new Set(places).size).toBe(places.length);

@@ -77,7 +77,7 @@ describe('kubelet configuration', () => {
       kubelet: { ...config().kubelet, authentication: { webhook: { cacheTTL: 'soon' } } },
     });
     expect(() => kubeletConfigFile(broken, W1)).toThrow(
-      /authentication\.webhook\.cacheTTL: 'soon' is not a duration/,
+      /authentication\.webhook\.cacheTTL: "soon" is no duration/,
     );
   });
 });

@@ -6,7 +6,6 @@ import { CP1, config, W1 } from './fixture.js';
 describe('renderHost', () => {
   it('gives a worker everything but static pods', () => {
     expect([...renderHost(config(), W1).keys()].sort()).toEqual([
-      '/etc/cni/net.d/10-flannel.conflist',
       '/etc/containerd/config.toml',
       '/etc/crictl.yaml',
       '/etc/modules-load.d/k8s.conf',
@@ -37,12 +36,6 @@ describe('renderHost', () => {
     expect(parse(manifest?.content ?? '')).toMatchObject({
       metadata: { labels: { a: 'b', tier: 'control-plane' } },
     });
-  });
-
-  it('leaves the CNI configuration to others without flannel', () => {
-    const base = config();
-    const files = renderHost(config({ spec: { ...base.spec, network: { plugin: 'none' } } }), W1);
-    expect(files.has('/etc/cni/net.d/10-flannel.conflist')).toBe(false);
   });
 
   it("pins containerd's sandbox image to the pause of the Kubernetes version", () => {

@@ -1,0 +1,31 @@
+import { firstControlPlane } from '../../config/inventory.js';
+import { duration } from '../../report/table.js';
+import { initCluster } from '../../workflows/init.js';
+import { CLUSTER_OPTIONS, clusterConfig, ownerOf, withSession } from '../cluster-options.js';
+import { defineCommand } from '../command.js';
+
+export const command = defineCommand({
+  name: 'init',
+  summary: 'the first control plane only',
+  details:
+    'As kubeadm init: the first control plane, the network and the add-ons. Then: keelson join, or keelson apply.',
+  options: CLUSTER_OPTIONS,
+  run: async ({ options, io, global }) => {
+    const config = await clusterConfig(options.config, io);
+    const { name } = firstControlPlane(config);
+    return withSession(
+      options,
+      io,
+      global,
+      async ({ session }) => {
+        const { changed, durationMs } = await initCluster(session, { stop: io.stop, owner: ownerOf() });
+        const text =
+          changed === 0
+            ? `Nothing to change: ${name} is what the file says.`
+            : `${name} is up: ${changed} changes in ${duration(durationMs)}.`;
+        return { data: { cluster: config.name, host: name, changed, durationMs }, text };
+      },
+      { config, hosts: [name] },
+    );
+  },
+});

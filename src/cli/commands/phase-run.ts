@@ -1,0 +1,51 @@
+import { KeelsonError } from '../../errors/keelson-error.js';
+import { planText } from '../../report/plan-text.js';
+import { duration } from '../../report/table.js';
+import { planPhases, runPhases } from '../../workflows/phase-run.js';
+import { phasesNamed } from '../../workflows/phase-selection.js';
+import { CLUSTER_OPTIONS, clusterConfig, hostSelection, ownerOf, withSession } from '../cluster-options.js';
+import { defineCommand } from '../command.js';
+
+export const command = defineCommand({
+  name: 'phase run',
+  summary: 'one phase alone',
+  details:
+    'As kubeadm init phase. A group runs all its phases: certs, kubeconfig, control-plane. What a phase needs has to stand already: keelson phase list -o wide.',
+  arguments: '<name>',
+  options: {
+    ...CLUSTER_OPTIONS,
+    host: { flags: '--host <names>', description: 'only on these hosts', kind: 'list' },
+    dryRun: { flags: '--dry-run', description: 'show what would change and change nothing', kind: 'boolean' },
+  },
+  run: async ({ args, options, io, global }) => {
+    const [name] = args;
+    if (name === undefined) throw new KeelsonError('USAGE', 'no phase was named');
+    const phases = phasesNamed(name);
+    const config = await clusterConfig(options.config, io);
+    const hosts = hostSelection(options.host, config);
+    return withSession(
+      options,
+      io,
+      global,
+      async ({ session }) => {
+        if (options.dryRun) {
+          const plan = await planPhases(session, { phases, ...hosts });
+          return { data: plan, text: planText(plan, { diffs: true }) };
+        }
+        const run = `phase ${name}`;
+        const result = await runPhases(session, { phases, ...hosts, run, stop: io.stop, owner: ownerOf() });
+        const summary = {
+          phases: phases.map((phase) => phase.name),
+          changed: result.changed,
+          durationMs: result.durationMs,
+        };
+        const text =
+          result.changed === 0
+            ? `Nothing to change: ${name} is as it should be.`
+            : `${name}: ${result.changed} changes in ${duration(result.durationMs)}.`;
+        return { data: summary, text };
+      },
+      { config, quiet: options.dryRun, ...hosts },
+    );
+  },
+});

@@ -1,0 +1,75 @@
+import { KeelsonError } from '../../errors/keelson-error.js';
+import { planText } from '../../report/plan-text.js';
+import { duration } from '../../report/table.js';
+import { changesIn } from '../../workflows/plan.js';
+import { hostsToReset, planReset, resetCluster } from '../../workflows/reset.js';
+import { CLUSTER_OPTIONS, clusterConfig, hostSelection, ownerOf, withSession } from '../cluster-options.js';
+import { defineCommand } from '../command.js';
+
+export const command = defineCommand({
+  name: 'reset',
+  summary: 'take hosts back to what they were',
+  details: [
+    'Removes kubelet, containers, etcd’s data, network, certificates and everything that keelson installed.',
+    'Files that keelson overwrote do not come back, and kernel modules stay loaded until the next boot.',
+    'Safe to repeat; works on half-installed hosts and while the API does not answer.',
+  ].join('\n'),
+  options: {
+    ...CLUSTER_OPTIONS,
+    host: { flags: '--host <names>', description: 'only these hosts (default all)', kind: 'list' },
+    yes: { flags: '--yes', description: 'do not ask', kind: 'boolean' },
+    dryRun: {
+      flags: '--dry-run',
+      description: 'show what would be removed and change nothing',
+      kind: 'boolean',
+    },
+  },
+  run: async ({ options, io, global }) => {
+    const config = await clusterConfig(options.config, io);
+    const selected = hostSelection(options.host, config);
+    const selection = { hosts: selected.hosts ?? [] };
+    const hosts = hostsToReset(config, selection);
+    if (!options.dryRun && !options.yes && !io.terminal) {
+      throw new KeelsonError(
+        'USAGE',
+        'reset destroys what is on the hosts, and there is no terminal to ask on',
+        {
+          hint: 'look at keelson reset --dry-run, then give --yes',
+        },
+      );
+    }
+    if (options.dryRun || !options.yes) {
+      const plan = await withSession(
+        options,
+        io,
+        global,
+        async ({ session }) => planReset(session, selection),
+        { config, quiet: true, ...selected },
+      );
+      const nothing = changesIn(plan) === 0;
+      const text = nothing ? nothingText(hosts) : planText(plan, { diffs: false });
+      if (options.dryRun || nothing) return { data: plan, text };
+      io.stderr.write(text);
+      if (!(await io.confirm(`Reset ${hosts.join(', ')} of ${config.name}?`))) {
+        throw new KeelsonError('ABORTED', 'nothing was reset');
+      }
+    }
+    return withSession(
+      options,
+      io,
+      global,
+      async ({ session }) => {
+        const result = await resetCluster(session, { ...selection, owner: ownerOf(), stop: io.stop });
+        const { changed, durationMs } = result;
+        const text =
+          changed === 0
+            ? nothingText(hosts)
+            : `Reset ${hosts.join(', ')} in ${duration(durationMs)}: ${changed} changes.`;
+        return { data: { cluster: config.name, hosts, changed, durationMs }, text };
+      },
+      { config, ...selected },
+    );
+  },
+});
+
+const nothingText = (hosts: readonly string[]) => `Nothing to reset on ${hosts.join(', ')}.`;

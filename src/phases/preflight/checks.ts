@@ -1,0 +1,46 @@
+import type { Check } from './check.js';
+import { diskSpace } from './disk.js';
+import { clockSkew, machineId, productUuid, uniqueHostname } from './identity.js';
+import { kernelModules, sysctls } from './kernel.js';
+import { cniLeftovers, leftovers, otherCluster } from './leftovers.js';
+import { endpointName, nodeName } from './names.js';
+import { ports } from './ports.js';
+import { cpus, memory, swap } from './resources.js';
+import {
+  architecture,
+  firewalld,
+  nodeAddress,
+  operatingSystem,
+  privileged,
+  systemd,
+  systemVerification,
+} from './system.js';
+import { tools } from './tools.js';
+
+/** Every check of a host, in the order in which findings are listed. */
+export const CHECKS: readonly Check[] = [
+  operatingSystem,
+  architecture,
+  systemVerification,
+  systemd,
+  privileged,
+  tools,
+  cpus,
+  memory,
+  swap,
+  kernelModules,
+  sysctls,
+  diskSpace,
+  ports,
+  leftovers,
+  otherCluster,
+  cniLeftovers,
+  firewalld,
+  uniqueHostname,
+  machineId,
+  productUuid,
+  clockSkew,
+  nodeName,
+  nodeAddress,
+  endpointName,
+];

@@ -1,0 +1,46 @@
+import type { ServiceChange } from '../../engine/types.js';
+import type { UnitState } from '../../host/types.js';
+import { CONTAINERD_UNIT } from '../../manifests/containerd.js';
+import { KUBELET_UNIT } from '../../manifests/kubelet.js';
+import { defineHostPhase } from '../context.js';
+import { verdictOf } from '../rendered.js';
+import { KUBELET_STOPPED, PODS_GONE, RUNTIME_STOPPED } from './artefacts.js';
+import { ownedFiles, ownedRequest } from './owned.js';
+
+const RUNNING = ['active', 'activating', 'reloading', 'deactivating'];
+
+/** Stop and disable, each only where it is needed. */
+function halting(unit: string, state: UnitState | undefined): ServiceChange[] {
+  if (state === undefined || state.load === 'not-found') return [];
+  const changes: ServiceChange[] = [];
+  if (RUNNING.includes(state.active))
+    changes.push({ kind: 'service', op: 'stop', unit, reason: `${unit} is ${state.active}`, disrupts: true });
+  if (state.enabled === 'enabled')
+    changes.push({ kind: 'service', op: 'disable', unit, reason: `${unit} is enabled` });
+  return changes;
+}
+
+export const stopKubelet = defineHostPhase({
+  name: 'reset/kubelet',
+  summary: 'the kubelet stopped and disabled, so that it starts nothing again',
+  target: 'all',
+  needs: [],
+  provides: [KUBELET_STOPPED],
+  observe: () => ({ units: [KUBELET_UNIT] }),
+  plan: (_context, _host, seen) => verdictOf(halting(KUBELET_UNIT, seen.units.get(KUBELET_UNIT))),
+});
+
+export const stopRuntime = defineHostPhase({
+  name: 'reset/runtime',
+  summary: 'containerd stopped and disabled, where keelson installed it',
+  target: 'all',
+  needs: [PODS_GONE],
+  provides: [RUNTIME_STOPPED],
+  observe: (context, host) => ({ units: [CONTAINERD_UNIT], ...ownedRequest(context, host) }),
+  plan: (context, host, seen) =>
+    verdictOf(
+      ownedFiles(context, host, seen).containerd
+        ? halting(CONTAINERD_UNIT, seen.units.get(CONTAINERD_UNIT))
+        : [],
+    ),
+});

@@ -1,0 +1,34 @@
+import { KeelsonError } from '../errors/keelson-error.js';
+import { type ApplyOptions, type ApplyResult, applyCluster } from './apply.js';
+import { joinPhases } from './phase-selection.js';
+import { requireApi } from './require.js';
+import type { Session } from './session.js';
+
+type StepOptions = Omit<ApplyOptions, 'phases' | 'saved' | 'run' | 'hosts'>;
+
+/**
+ * The first control plane and everything of the cluster itself, as `kubeadm init` does.
+ * @param session of the first control plane alone
+ */
+export function initCluster(session: Session, options: StepOptions): Promise<ApplyResult> {
+  return applyCluster(session, { ...options, hosts: [session.context.first.name], run: 'init' });
+}
+
+/**
+ * Hosts into a running cluster, as `kubeadm join` does. Nothing of the cluster's other hosts is changed.
+ * @param session of these hosts (the first control plane is always in it)
+ * @throws USAGE for the first control plane; CONFLICT where no API runs
+ */
+export async function joinHosts(
+  session: Session,
+  options: StepOptions & { hosts: readonly string[] },
+): Promise<ApplyResult> {
+  const { first } = session.context;
+  if (options.hosts.includes(first.name)) {
+    throw new KeelsonError('USAGE', `${first.name} is the first control plane: all others join it`, {
+      hint: 'keelson init brings it up',
+    });
+  }
+  await requireApi(session);
+  return applyCluster(session, { ...options, phases: joinPhases(), run: 'join' });
+}

@@ -1,0 +1,45 @@
+import { didYouMean, nearest } from '../config/suggest.js';
+import type { Phase } from '../engine/phase.js';
+import { KeelsonError } from '../errors/keelson-error.js';
+import { API, NODES } from '../phases/artefacts.js';
+import type { KeelsonPhase, PhaseContext } from '../phases/context.js';
+import { APPLY_PHASES } from '../phases/phases.js';
+
+/**
+ * The phase of that name, or all phases of a group: `certs/apiserver`, `certs`.
+ * @throws USAGE with the nearest name
+ */
+export function phasesNamed(name: string, phases: readonly KeelsonPhase[] = APPLY_PHASES): KeelsonPhase[] {
+  const group = name.replace(/\/(all)?$/, '');
+  const found = phases.filter((phase) => phase.name === group || phase.name.startsWith(`${group}/`));
+  if (found.length > 0) return found;
+  const groups = phases.flatMap((phase) =>
+    phase.name.includes('/') ? [phase.name.split('/')[0] ?? ''] : [],
+  );
+  const known = [...new Set([...phases.map((phase) => phase.name), ...groups])];
+  throw new KeelsonError('USAGE', `there is no phase ${name}${didYouMean(nearest(name, known))}`, {
+    hint: 'keelson phase list names all of them',
+  });
+}
+
+/** What joining hosts takes: every phase of a host, and of the cluster's phases those about its nodes. */
+export function joinPhases(phases: readonly KeelsonPhase[] = APPLY_PHASES): KeelsonPhase[] {
+  return phases.filter(
+    (phase) =>
+      phase.target !== 'cluster' ||
+      touches(phase, 'needs', NODES.name) ||
+      touches(phase, 'provides', NODES.name),
+  );
+}
+
+/** True where the phases work through the API and none of them brings it up. */
+export function presumesApi(phases: readonly KeelsonPhase[]): boolean {
+  return (
+    phases.some((phase) => touches(phase, 'needs', API.name)) &&
+    !phases.some((phase) => touches(phase, 'provides', API.name))
+  );
+}
+
+function touches(phase: Phase<PhaseContext>, side: 'needs' | 'provides', artefact: string): boolean {
+  return phase[side].some((candidate) => candidate.name === artefact);
+}

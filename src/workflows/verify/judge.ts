@@ -1,0 +1,106 @@
+/** What an attempt came to. */
+export interface Verdict {
+  passed: boolean;
+  detail: string;
+}
+
+export interface HttpAnswer {
+  status: number;
+  body: string;
+}
+
+/** What a probe pod says of connections that it was asked to make. */
+export interface DialOutcome {
+  /** Bodies of the answers that it got. */
+  responses: string[];
+  /** What went wrong with the others. */
+  errors: string[];
+  /** Why the name could not be resolved, or null. */
+  lookup: string | null;
+}
+
+/** Names of probe pods and the hosts that they run on. */
+export type PodHosts = ReadonlyMap<string, string>;
+
+/** Reads the answer of agnhost's `/dial`: JSON of responses and errors, or 400 for a name that has no address. */
+export function readDial(answer: HttpAnswer): DialOutcome {
+  const text = answer.body.trim();
+  if (answer.status === 400)
+    return {
+      responses: [],
+      errors: [],
+      lookup: text.replace(/^host and\/or port param are invalid\.\s*/, ''),
+    };
+  try {
+    const parsed = JSON.parse(text) as { responses?: string[]; errors?: string[] };
+    return { responses: parsed.responses ?? [], errors: parsed.errors ?? [], lookup: null };
+  } catch {
+    return {
+      responses: [],
+      errors: [`the probe pod answered ${answer.status}: ${text.slice(0, 200)}`],
+      lookup: null,
+    };
+  }
+}
+
+/** One connection to one pod: it has to be that very pod that answers. */
+export function judgeReached(outcome: DialOutcome, pod: string): Verdict {
+  const failure = outcome.lookup ?? outcome.errors[0];
+  if (failure !== undefined) return { passed: false, detail: shortened(failure) };
+  const [answer = ''] = outcome.responses;
+  return answer === pod
+    ? { passed: true, detail: '' }
+    : { passed: false, detail: `another one answered: ${JSON.stringify(answer.slice(0, 80))}` };
+}
+
+/** Connections to a service: all have to succeed, and only pods of the service may answer. */
+export function judgeService(outcome: DialOutcome, pods: PodHosts): Verdict {
+  const strangers = outcome.responses.filter((name) => !pods.has(name));
+  const reached = [...new Set(outcome.responses.map((name) => pods.get(name) ?? name))].sort();
+  const tries = outcome.responses.length + outcome.errors.length;
+  if (outcome.lookup !== null) return { passed: false, detail: shortened(outcome.lookup) };
+  if (strangers.length > 0)
+    return { passed: false, detail: `another one answered: ${JSON.stringify(strangers[0]?.slice(0, 80))}` };
+  if (outcome.errors.length > 0 || tries === 0) {
+    const only = reached.length > 0 ? `, reached only ${reached.join(', ')}` : '';
+    return {
+      passed: false,
+      detail: `${outcome.errors.length} of ${tries} connections failed${only}: ${shortened(outcome.errors[0] ?? 'none was made')}`,
+    };
+  }
+  return { passed: true, detail: `answered by ${reached.join(', ')}` };
+}
+
+/**
+ * A name has to lead to one of `addresses`. An answer from there proves it; so does a failed connection to that
+ * address, which is for other checks to report.
+ * @param proof tells whether a body can only come from the right place
+ */
+export function judgeName(
+  outcome: DialOutcome,
+  addresses: readonly string[],
+  proof: (body: string) => boolean,
+): Verdict {
+  if (outcome.lookup !== null) return { passed: false, detail: shortened(outcome.lookup) };
+  const [answer] = outcome.responses;
+  if (answer !== undefined) {
+    return proof(answer)
+      ? { passed: true, detail: '' }
+      : { passed: false, detail: `leads elsewhere: ${JSON.stringify(answer.slice(0, 80))}` };
+  }
+  const [error = 'no answer'] = outcome.errors;
+  const dialled = /https?:\/\/(?:\[([^\]]+)\]|([^:/"]+)):\d+/.exec(error);
+  const address = dialled?.[1] ?? dialled?.[2];
+  if (address === undefined) return { passed: false, detail: shortened(error) };
+  return addresses.includes(address)
+    ? { passed: true, detail: `resolves to ${address}, which does not answer` }
+    : { passed: false, detail: `resolves to ${address} instead of ${addresses.join(' or ')}` };
+}
+
+/** An error of Go's HTTP client without the URL that the row shows already. */
+function shortened(error: string): string {
+  return error
+    .replace(/^Get "[^"]*": /, '')
+    .replace(/\s+/g, ' ')
+    .slice(0, 200);
+}

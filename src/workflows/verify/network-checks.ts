@@ -1,0 +1,196 @@
+import type { ClusterClient } from '../../cluster/client.js';
+import type { ResolvedHost } from '../../config/types.js';
+import { KeelsonError } from '../../errors/keelson-error.js';
+import type { HostReader } from '../../host/types.js';
+import { PROBE_HEADLESS, PROBE_PORT, PROBE_SERVICE } from '../../manifests/probe.js';
+import { type Ask, type Patience, settle } from './ask.js';
+import type { CheckName, CheckRow } from './checks.js';
+import { type DialOutcome, judgeName, judgeReached, judgeService, readDial, type Verdict } from './judge.js';
+import type { ProbePod } from './pods.js';
+import type { Probe } from './probe.js';
+
+/** The pods give a connection 5 s, and resolvers some more. */
+const DIAL_TIMEOUT_MS = 12_000;
+const PATH_TIMEOUT_MS = 5000;
+/** Connections to a service, so that each of its pods is met with good likelihood: three a pod, at most this. */
+const SERVICE_TRIES_LIMIT = 15;
+
+export interface NetworkChecks {
+  probe: Probe;
+  ask: Ask;
+  patience: Patience;
+  /** Connection to a host in the inventory. */
+  host: (name: string) => HostReader;
+  /** Domain of cluster names, for example `cluster.local`. */
+  dnsDomain: string;
+  /** Addresses of the service `kubernetes`. */
+  kubernetesService: readonly string[];
+  /** Clients of all control planes' API servers, by host. */
+  apis: ReadonlyMap<string, ClusterClient>;
+}
+
+interface Destination {
+  host: string;
+  port: number;
+  /** Path without its leading slash. */
+  request: string;
+  tries: number;
+}
+
+/** Has a probe pod connect somewhere, asked by the host that it runs on: nothing else is on that way. */
+async function dial(checks: NetworkChecks, pod: ProbePod, to: Destination): Promise<DialOutcome> {
+  const query = new URLSearchParams({
+    host: to.host,
+    port: String(to.port),
+    protocol: 'http',
+    request: to.request,
+    tries: String(to.tries),
+  });
+  const timeoutMs = DIAL_TIMEOUT_MS + (to.tries - 1) * 1000;
+  try {
+    const target = { address: pod.address, port: PROBE_PORT, path: `/dial?${query.toString()}` };
+    return readDial(await checks.ask(checks.host(pod.host), target, timeoutMs));
+  } catch (error) {
+    if (!(error instanceof KeelsonError) || error.code !== 'CONNECTION') throw error;
+    return { responses: [], errors: [`the probe pod gave no report: ${error.message}`], lookup: null };
+  }
+}
+
+const byHost = (probe: Probe) => new Map([...probe.pods.values()].map((pod) => [pod.name, pod.host]));
+
+export function podToPod(checks: NetworkChecks): Promise<CheckRow[]> {
+  const pods = [...checks.probe.pods.values()];
+  return Promise.all(
+    pods.flatMap((from) =>
+      pods.map((to) =>
+        settle({ check: 'pod-to-pod', from: from.host, to: to.host }, checks.patience, async () =>
+          judgeReached(
+            await dial(checks, from, { host: to.address, port: PROBE_PORT, request: 'hostname', tries: 1 }),
+            to.name,
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+export function apiToPod(checks: NetworkChecks): Promise<CheckRow[]> {
+  const { namespace } = checks.probe.settings;
+  return Promise.all(
+    [...checks.apis].flatMap(([from, client]) =>
+      [...checks.probe.pods.values()].map((to) =>
+        settle({ check: 'api-to-pod', from, to: to.host }, checks.patience, async (): Promise<Verdict> => {
+          const path = `/api/v1/namespaces/${namespace}/pods/${to.name}:${PROBE_PORT}/proxy/hostname`;
+          const { body } = await client.request('GET', path, { timeoutMs: PATH_TIMEOUT_MS });
+          return judgeReached({ responses: [String(body)], errors: [], lookup: null }, to.name);
+        }),
+      ),
+    ),
+  );
+}
+
+export function clusterIp(checks: NetworkChecks): Promise<CheckRow[]> {
+  const { probe } = checks;
+  const known = byHost(probe);
+  const tries = Math.min(SERVICE_TRIES_LIMIT, 3 * known.size);
+  return Promise.all(
+    [...probe.pods.values()].map((from) =>
+      settle(
+        { check: 'cluster-ip', from: from.host, to: probe.service.clusterIP },
+        checks.patience,
+        async () =>
+          judgeService(
+            await dial(checks, from, {
+              host: probe.service.clusterIP,
+              port: PROBE_PORT,
+              request: 'hostname',
+              tries,
+            }),
+            known,
+          ),
+      ),
+    ),
+  );
+}
+
+export function nodePort(checks: NetworkChecks): Promise<CheckRow[]> {
+  const { probe } = checks;
+  const known = byHost(probe);
+  const port = probe.service.nodePort;
+  return Promise.all(
+    probe.hosts.flatMap((from) =>
+      probe.hosts.map((to) =>
+        settle({ check: 'node-port', from: from.name, to: to.name }, checks.patience, async () => {
+          const target = { address: to.nodeIP, port, path: '/hostname' };
+          const { body } = await checks.ask(checks.host(from.name), target, PATH_TIMEOUT_MS);
+          return judgeService({ responses: [body], errors: [], lookup: null }, known);
+        }),
+      ),
+    ),
+  );
+}
+
+interface Name {
+  name: string;
+  port: number;
+  addresses: readonly string[];
+  proof: (body: string) => boolean;
+}
+
+/** What every node has to resolve: a service by its full and its short name, another namespace's, a pod twice. */
+function namesFor(checks: NetworkChecks, peer: ProbePod): Name[] {
+  const { probe, dnsDomain } = checks;
+  const { namespace } = probe.settings;
+  const known = byHost(probe);
+  const dashed = peer.address.replaceAll(/[.:]/g, '-');
+  const service = {
+    port: PROBE_PORT,
+    addresses: [probe.service.clusterIP],
+    proof: (body: string) => known.has(body),
+  };
+  const pod = { port: PROBE_PORT, addresses: [peer.address], proof: (body: string) => body === peer.name };
+  return [
+    // The dot at the end keeps resolvers from trying their search list first.
+    { name: `${PROBE_SERVICE}.${namespace}.svc.${dnsDomain}.`, ...service },
+    { name: PROBE_SERVICE, ...service },
+    {
+      name: 'kubernetes.default',
+      port: 443,
+      addresses: checks.kubernetesService,
+      proof: (body: string) => body.includes('HTTPS server'),
+    },
+    { name: `${dashed}.${PROBE_HEADLESS}.${namespace}.svc.${dnsDomain}.`, ...pod },
+    { name: `${dashed}.${namespace}.pod.${dnsDomain}.`, ...pod },
+  ];
+}
+
+export function dns(checks: NetworkChecks): Promise<CheckRow[]> {
+  const pods = [...checks.probe.pods.values()];
+  return Promise.all(
+    pods.flatMap((from, index) =>
+      namesFor(checks, pods[(index + 1) % pods.length] ?? from).map((wanted) =>
+        settle({ check: 'dns', from: from.host, to: wanted.name }, checks.patience, async () =>
+          judgeName(
+            await dial(checks, from, { host: wanted.name, port: wanted.port, request: 'hostname', tries: 1 }),
+            wanted.addresses,
+            wanted.proof,
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+/** Hosts without a probe pod fail what starts from them, once a check: there is nothing to start from. */
+export function podless(probe: Probe, check: CheckName, hosts: readonly ResolvedHost[]): CheckRow[] {
+  return hosts
+    .filter((host) => !probe.pods.has(host.name))
+    .map((host) => ({
+      check,
+      from: host.name,
+      to: '',
+      result: 'skipped',
+      durationMs: 0,
+      detail: 'no probe pod runs there',
+    }));
+}

@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  CONTROL_PLANE_KUBECTL,
+  type E2eLab,
+  keelson,
+  kubectl,
+  labDown,
+  labUp,
+  onNode,
+  succeed,
+} from './support.js';
+
+interface Node {
+  metadata: { name: string; labels: Record<string, string> };
+  status: { conditions: { type: string; status: string }[]; nodeInfo: { kubeletVersion: string } };
+}
+
+describe('a cluster of one control plane and two workers', () => {
+  let lab: E2eLab;
+  beforeAll(async () => {
+    lab = await labUp('e2e');
+  });
+  afterAll(() => labDown('e2e'));
+
+  it('has all nodes Ready with the version asked for, and every pod Running', async () => {
+    const nodes = JSON.parse(await kubectl(lab, 'get', 'nodes', '-o', 'json')) as { items: Node[] };
+    expect(nodes.items.map((node) => node.metadata.name).sort()).toEqual(['cp1', 'w1', 'w2']);
+    for (const node of nodes.items) {
+      expect(node.status.conditions.find((condition) => condition.type === 'Ready')?.status).toBe('True');
+      expect(node.status.nodeInfo.kubeletVersion).toBe('v1.36.3');
+    }
+    const phases = await kubectl(lab, 'get', 'pods', '-A', '-o', 'jsonpath={.items[*].status.phase}');
+    expect(new Set(phases.split(' '))).toEqual(new Set(['Running']));
+  });
+
+  it('passes verify, pods rescheduled from a stopped kubelet included', async () => {
+    const result = await keelson(['verify', '-c', lab.clusterFile, '--reschedule', '-o', 'json']);
+    expect(result.stderr + result.stdout).not.toContain('"failed"');
+    expect(result.exitCode).toBe(0);
+    const namespaces = await kubectl(lab, 'get', 'namespaces', '-o', 'name');
+    expect(namespaces).not.toContain('keelson-verify');
+  });
+
+  it('has nothing left to plan, and apply changes nothing', async () => {
+    const plan = await keelson(['plan', '-c', lab.clusterFile, '--detailed-exitcode']);
+    expect(plan.stdout).toContain('Nothing to change');
+    expect(plan.exitCode).toBe(0);
+    const apply = JSON.parse(await succeed('apply', '-c', lab.clusterFile, '-o', 'json')) as {
+      changed: number;
+    };
+    expect(apply.changed).toBe(0);
+  });
+
+  it('satisfies kubeadm’s own checks of certificates and tokens', async () => {
+    const expiration = await onNode(lab, 'cp1', 'kubeadm certs check-expiration');
+    for (const name of ['admin.conf', 'apiserver', 'etcd-peer', 'front-proxy-client', 'super-admin.conf']) {
+      expect(expiration).toMatch(new RegExp(`^${name}\\s+.*\\s(364|365)d`, 'm'));
+    }
+    expect(expiration).not.toContain('MISSING');
+    await succeed(
+      'token',
+      'create',
+      'abcdef.0123456789abcdef',
+      '-c',
+      lab.clusterFile,
+      '--description',
+      'by hand',
+    );
+    expect(await onNode(lab, 'cp1', 'kubeadm token list')).toMatch(
+      /abcdef\.0123456789abcdef.*authentication,signing.*by hand/,
+    );
+    await succeed('token', 'delete', 'abcdef', '-c', lab.clusterFile);
+    expect(await onNode(lab, 'cp1', 'kubeadm token list')).not.toContain('abcdef');
+  });
+
+  it('finds and repairs what somebody changed by hand', async () => {
+    await onNode(lab, 'w1', 'echo "# by hand" >> /var/lib/kubelet/config.yaml');
+    await onNode(lab, 'cp1', `${CONTROL_PLANE_KUBECTL} -n kube-system delete configmap kubelet-config`);
+    const plan = await keelson(['plan', '-c', lab.clusterFile, '--detailed-exitcode']);
+    expect(plan.exitCode).toBe(10);
+    expect(plan.stdout).toContain('-# by hand');
+    expect(plan.stdout).toContain('+ ConfigMap kube-system/kubelet-config');
+    await succeed('apply', '-c', lab.clusterFile);
+    expect((await keelson(['plan', '-c', lab.clusterFile, '--detailed-exitcode'])).exitCode).toBe(0);
+    expect(await onNode(lab, 'w1', 'tail -n 1 /var/lib/kubelet/config.yaml')).not.toContain('by hand');
+  });
+
+  it('lets kubeadm join a worker by hand with a token of keelson’s', async () => {
+    await onNode(lab, 'w2', 'kubeadm reset -f && rm -rf /etc/cni/net.d/*');
+    await kubectl(lab, 'delete', 'node', 'w2');
+    const join = await succeed('token', 'create', '-c', lab.clusterFile, '--print-join-command');
+    await onNode(lab, 'w2', `${join.trim()} --ignore-preflight-errors=SystemVerification`);
+    await kubectl(lab, 'wait', '--for=condition=Ready', 'node/w2', '--timeout=120s');
+    const verify = await keelson(['verify', '-c', lab.clusterFile]);
+    expect(verify.stdout + verify.stderr).not.toContain('FAIL');
+    expect(verify.exitCode).toBe(0);
+  });
+});

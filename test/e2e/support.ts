@@ -1,0 +1,91 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa, type Result } from 'execa';
+
+const CLI = fileURLToPath(new URL('../../dist/bin/keelson.js', import.meta.url));
+
+/** Working directory of all labs of one test run; `.ci/run` removes what a crash leaves in it. */
+export const WORK = process.env.KEELSON_E2E_DIR ?? mkdtempSync(join(tmpdir(), 'keelson-e2e-'));
+
+/** Milliseconds for one command of the CLI. */
+const COMMAND_MS = 600_000;
+
+export type CliResult = Result<{ reject: false }>;
+
+/** Runs the built CLI as a user would; never rejects: the exit code is part of what is tested. */
+export function keelson(args: readonly string[], options: { signal?: AbortSignal } = {}) {
+  return execa('node', [CLI, ...args], {
+    cwd: WORK,
+    reject: false,
+    timeout: COMMAND_MS,
+    forceKillAfterDelay: 1000,
+    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+  });
+}
+
+export interface E2eLab {
+  name: string;
+  directory: string;
+  clusterFile: string;
+  kubeconfig: string;
+}
+
+export function labNamed(name: string): E2eLab {
+  const directory = join(WORK, '.keelson', 'lab', name);
+  return {
+    name,
+    directory,
+    clusterFile: join(directory, 'cluster.yaml'),
+    kubeconfig: join(directory, 'kubeconfig'),
+  };
+}
+
+/** Runs the CLI and throws with its output unless it exits with 0. */
+export async function succeed(...args: string[]): Promise<string> {
+  const result = await keelson(args);
+  if (result.exitCode !== 0) {
+    throw new Error(
+      `keelson ${args.join(' ')} exited with ${result.exitCode}\n${result.stderr}\n${result.stdout}`,
+    );
+  }
+  return result.stdout;
+}
+
+/** Brings a lab up; removes what an earlier run may have left first. */
+export async function labUp(name: string, ...args: string[]): Promise<E2eLab> {
+  await succeed('lab', 'down', '--name', name);
+  await succeed('lab', 'up', '--name', name, ...args);
+  return labNamed(name);
+}
+
+export async function labDown(name: string): Promise<void> {
+  await succeed('lab', 'down', '--name', name);
+}
+
+/** A command on a lab machine; throws unless it exits with an accepted code. */
+export async function onNode(
+  lab: E2eLab,
+  node: string,
+  script: string,
+  accept: readonly number[] = [0],
+): Promise<string> {
+  const result = await keelson(['lab', 'ssh', node, '--name', lab.name, '--', 'sh', '-c', script]);
+  if (!accept.includes(result.exitCode ?? -1)) {
+    throw new Error(`${node}: ${script}\nexited with ${result.exitCode}\n${result.stderr}\n${result.stdout}`);
+  }
+  return result.stdout;
+}
+
+/** kubectl from the bundle, with the lab's kubeconfig. */
+export async function kubectl(lab: E2eLab, ...args: string[]): Promise<string> {
+  const { stdout } = await execa(join(WORK, '.keelson', 'bin', 'kubectl'), [
+    '--kubeconfig',
+    lab.kubeconfig,
+    ...args,
+  ]);
+  return stdout;
+}
+
+export const CONTROL_PLANE_KUBECTL = 'kubectl --kubeconfig /etc/kubernetes/admin.conf';
