@@ -51,6 +51,8 @@ export interface ApplyOptions extends PlanOptions {
   plan?: Plan;
   /** Soft stop: what is under way finishes, nothing new begins. */
   stop?: AbortSignal;
+  /** Names of preflight checks whose errors are warnings; `all` for every one. */
+  ignorePreflightErrors?: readonly string[];
   /** Who holds the cluster's lock, as others are told; default user@machine. */
   owner?: string;
 }
@@ -121,8 +123,12 @@ export async function kubeconfig(cluster: Cluster, options: WorkOptions = {}): P
   return inSession(cluster, options, [firstControlPlane(cluster).name], adminKubeconfig);
 }
 
-function stepOptions({ stop, owner = ownerOf() }: StepOptions) {
-  return { owner, ...(stop === undefined ? {} : { stop }) };
+function stepOptions({ stop, ignorePreflightErrors, owner = ownerOf() }: StepOptions) {
+  return {
+    owner,
+    ...(stop === undefined ? {} : { stop }),
+    ...(ignorePreflightErrors === undefined ? {} : { ignorePreflightErrors }),
+  };
 }
 
 function selected(cluster: Cluster, hosts: readonly string[] | undefined): { hosts?: readonly string[] } {

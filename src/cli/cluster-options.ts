@@ -30,6 +30,15 @@ export const CLUSTER_OPTIONS = {
   },
 } as const;
 
+/** Option of every command that runs preflight. */
+export const PREFLIGHT_OPTIONS = {
+  ignorePreflightErrors: {
+    flags: '--ignore-preflight-errors <names>',
+    description: 'checks whose errors are warnings; all for every one',
+    kind: 'list',
+  },
+} as const;
+
 interface ClusterValues {
   config: string;
   acceptNewHostKeys: boolean;

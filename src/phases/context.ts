@@ -3,7 +3,7 @@ import type { ClusterClient } from '../cluster/client.js';
 import type { ClusterConfig, ResolvedHost } from '../config/types.js';
 import type { Emit } from '../engine/events.js';
 import type { ClusterPhase, EngineContext, HostPhase, Phase } from '../engine/phase.js';
-import type { HostFacts } from '../host/types.js';
+import type { HostFacts, HostReader } from '../host/types.js';
 import type { PatchFile } from '../manifests/patches.js';
 import type { TrustStore } from './trust-store.js';
 
@@ -23,6 +23,8 @@ export interface PhaseContext extends EngineContext {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   hostNamed: (name: string) => ResolvedHost;
+  /** A connected host, for evidence and for looking again. */
+  reader: (name: string) => HostReader;
   /** Client of the cluster's API as its strongest admin; null while no admin credentials exist anywhere. */
   api: () => ClusterClient | null;
 }

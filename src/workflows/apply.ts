@@ -5,6 +5,7 @@ import { KeelsonError } from '../errors/keelson-error.js';
 import { APPLY_PHASES } from '../phases/phases.js';
 import { withLock } from './lock.js';
 import { changesIn, makePlan, type PlanSelection } from './plan.js';
+import { runPreflight } from './preflight.js';
 import type { Session } from './session.js';
 
 export interface ApplyOptions extends PlanSelection {
@@ -16,6 +17,10 @@ export interface ApplyOptions extends PlanSelection {
   run?: string;
   /** Who holds the lock, as others are told. */
   owner: string;
+  /** Names of preflight checks whose errors are warnings, beside those of the cluster file; `all` for every one. */
+  ignorePreflightErrors?: readonly string[];
+  /** False leaves preflight out; what is blocked is refused all the same. */
+  preflight?: boolean;
 }
 
 export interface ApplyResult {
@@ -27,12 +32,19 @@ export interface ApplyResult {
 /**
  * Makes the cluster what its configuration says: plans, refuses what is blocked, then executes exactly that
  * plan. Safe to repeat and to interrupt: the next run goes on from there.
- * @throws PREFLIGHT for what is blocked, CONFLICT for a stale plan, LOCKED, ABORTED, and what a host said
+ * @throws PREFLIGHT for what the hosts lack and for what is blocked, CONFLICT for a stale plan, LOCKED, ABORTED, and what a host said
  */
 export async function applyCluster(session: Session, options: ApplyOptions): Promise<ApplyResult> {
   const { context, emit } = session;
   const started = context.now();
   const run = options.run ?? 'apply';
+  // Before the lock, which is a file on a host: where preflight fails nothing at all was changed.
+  if (options.preflight !== false) {
+    await runPreflight(session, {
+      ...(options.hosts === undefined ? {} : { hosts: options.hosts }),
+      ...(options.ignorePreflightErrors === undefined ? {} : { ignore: options.ignorePreflightErrors }),
+    });
+  }
   return withLock(session, { owner: options.owner, run }, async () => {
     const plan = await makePlan(session, options);
     refuseBlocked(plan);

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname, userInfo } from 'node:os';
+import { dirname } from 'node:path';
 import { STATE_DIR } from '../engine/journal.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { Host } from '../host/types.js';
@@ -13,34 +14,38 @@ const EXPIRY_SECONDS = 60;
 const RENEW_MS = 15_000;
 
 /**
- * Arguments: id, owner, expiry in seconds. The lock is a symbolic link whose target is its content: making one is
- * atomic and fails where one exists. An expired one is moved aside first, which only one of several can do.
+ * Scripts of a lock at `path`. The lock is a symbolic link whose target is its content, `id|owner|expiry`, so
+ * that it is there as a whole or not at all. Looking and changing are one step: others wait at the directory.
  */
-const ACQUIRE = `umask 077
-mkdir -p ${STATE_DIR}
-now=$(date +%s)
-ln -s "$1|$2|$((now + $3))" ${LOCK_PATH} 2>/dev/null && exit 0
-held=$(readlink ${LOCK_PATH})
-until=\${held##*|}
-if [ -n "$held" ] && [ "$until" -lt "$now" ] 2>/dev/null; then
-  mv -T ${LOCK_PATH} "${LOCK_PATH}.expired.$1" 2>/dev/null && rm -f "${LOCK_PATH}.expired.$1"
-  ln -s "$1|$2|$((now + $3))" ${LOCK_PATH} 2>/dev/null && exit 0
-  held=$(readlink ${LOCK_PATH})
-  until=\${held##*|}
-fi
-printf '%s|%s' "$held" "$((until - now))"
-exit 75
+export function lockScripts(path: string): { acquire: string; renew: string; release: string } {
+  const alone = `umask 077
+mkdir -p "${dirname(path)}"
+exec 9< "${dirname(path)}"
+flock 9
 `;
-
-/** Renews a lock that is still ours; arguments as in ACQUIRE. */
-const RENEW = `case "$(readlink ${LOCK_PATH})" in
-  "$1|"*) ln -s "$1|$2|$(($(date +%s) + $3))" "${LOCK_PATH}.$1" && mv -T "${LOCK_PATH}.$1" ${LOCK_PATH} ;;
+  return {
+    // Arguments: id, owner, expiry in seconds. Ends with 75 and prints the holder where there is one.
+    acquire: `${alone}now=$(date +%s)
+held=$(readlink "${path}")
+until=\${held##*|}
+if [ -n "$held" ] && [ "$until" -ge "$now" ]; then
+  printf '%s|%s' "$held" "$((until - now))"
+  exit 75
+fi
+ln -sfT "$1|$2|$((now + $3))" "${path}"
+`,
+    // Arguments as above. Ends with 75 where the lock is another's by now.
+    renew: `${alone}case "$(readlink "${path}")" in
+  "$1|"*) ln -sfT "$1|$2|$(($(date +%s) + $3))" "${path}" ;;
   *) exit 75 ;;
 esac
-`;
+`,
+    release: `${alone}case "$(readlink "${path}")" in "$1|"*) rm -f "${path}" ;; esac
+`,
+  };
+}
 
-const RELEASE = `case "$(readlink ${LOCK_PATH})" in "$1|"*) rm -f ${LOCK_PATH} ;; esac
-`;
+const { acquire: ACQUIRE, renew: RENEW, release: RELEASE } = lockScripts(LOCK_PATH);
 
 /** user@machine of this process, as another operator is told who holds a lock. */
 export function ownerOf(): string {

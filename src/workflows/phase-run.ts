@@ -23,10 +23,10 @@ export async function planPhases(
   return makePlan(session, options);
 }
 
-/** Runs one phase, or a few, alone; see `planPhases`. */
+/** Runs one phase, or a few, alone, without preflight unless asked for; see `planPhases`. */
 export async function runPhases(session: Session, options: PhaseRunOptions): Promise<ApplyResult> {
   await requireNeeds(session, options.phases);
-  return applyCluster(session, options);
+  return applyCluster(session, { preflight: false, ...options });
 }
 
 async function requireNeeds(session: Session, phases: readonly KeelsonPhase[]): Promise<void> {

@@ -5,6 +5,34 @@ import { API, NODES } from '../phases/artefacts.js';
 import type { KeelsonPhase, PhaseContext } from '../phases/context.js';
 import { APPLY_PHASES } from '../phases/phases.js';
 
+/** Reads only and provides nothing; every apply begins with it. */
+export const PREFLIGHT = {
+  name: 'preflight',
+  target: 'all',
+  needs: [],
+  provides: [],
+  summary: 'what would stand in the way, on all hosts at once',
+} as const;
+
+export interface PhaseRow {
+  name: string;
+  target: string;
+  needs: readonly string[];
+  provides: readonly string[];
+  summary: string;
+}
+
+/** All phases of an apply in their order, with the names of the artefacts that they need and provide. */
+export function listPhases(phases: readonly KeelsonPhase[] = APPLY_PHASES): PhaseRow[] {
+  return [PREFLIGHT, ...phases].map(({ name, target, needs, provides, summary }) => ({
+    name,
+    target,
+    needs: needs.map((artefact) => artefact.name),
+    provides: provides.map((artefact) => artefact.name),
+    summary,
+  }));
+}
+
 /**
  * The phase of that name, or all phases of a group: `certs/apiserver`, `certs`.
  * @throws USAGE with the nearest name

@@ -8,6 +8,8 @@ import type { Session } from './session.js';
 export interface PreflightOptions {
   /** Names of checks whose errors are warnings, beside those of the cluster file; `all` for every one. */
   ignore?: readonly string[];
+  /** Only findings of these hosts. */
+  hosts?: readonly string[];
 }
 
 /**
@@ -19,7 +21,10 @@ export async function runPreflight(session: Session, options: PreflightOptions =
   const { context } = session;
   const { config } = context;
   const everywhere = [...config.spec.ignorePreflightErrors, ...(options.ignore ?? [])];
-  const findings = withIgnored(await inspectHosts(context, session.readers), (host) => [
+  const inspected = (await inspectHosts(context, session.readers)).filter(
+    ({ host }) => options.hosts?.includes(host) ?? true,
+  );
+  const findings = withIgnored(inspected, (host) => [
     ...everywhere,
     ...(context.hostNamed(host).nodeRegistration.ignorePreflightErrors ?? []),
   ]);

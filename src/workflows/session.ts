@@ -67,6 +67,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     const trust = trustStore(config, now);
     let client: ClusterClient | null = null;
     let clientKey = '';
+    const hostOf = (name: string): Host => {
+      const host = hosts.get(name);
+      if (host === undefined) throw new KeelsonError('BUG', `no connection to ${name}`);
+      return host;
+    };
     const context: PhaseContext = {
       config,
       bundle,
@@ -79,6 +84,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       signal,
       inventory: wanted.map(({ name, role }) => ({ name, role })),
       hostNamed: (name) => hostNamed(config, name),
+      reader: hostOf,
       api: () => {
         const admin = trust.admin();
         const host = hosts.get(first.name);
@@ -92,11 +98,6 @@ export async function openSession(options: SessionOptions): Promise<Session> {
         }
         return client;
       },
-    };
-    const hostOf = (name: string): Host => {
-      const host = hosts.get(name);
-      if (host === undefined) throw new KeelsonError('BUG', `no connection to ${name}`);
-      return host;
     };
     return {
       context,

@@ -1,7 +1,8 @@
 import { type ClusterClient, clusterClient } from '../cluster/client.js';
 import { controlPlanes, presentHosts } from '../config/inventory.js';
-import { KeelsonError } from '../errors/keelson-error.js';
+import { KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
 import { withLock } from './lock.js';
+import { observeTrust } from './require.js';
 import type { Session } from './session.js';
 import { asker, type Patience } from './verify/ask.js';
 import { type CheckName, type CheckRow, reportOf, type VerifyReport } from './verify/checks.js';
@@ -40,49 +41,82 @@ export interface VerifyOptions {
 /**
  * Proves that the cluster works, with pods of the bundle's probe image in a namespace of their own, which is gone
  * again when this returns. A check that fails is a row of the report, no error.
- * @throws CONFLICT where there is no cluster yet, LOCKED, ABORTED, CONNECTION to the API, BUNDLE
+ * @throws CONFLICT where there is no cluster yet, LOCKED, ABORTED, CONNECTION to a host, BUNDLE
  */
 export async function verifyCluster(session: Session, options: VerifyOptions): Promise<VerifyReport> {
-  const { context, emit } = session;
+  const { context } = session;
   const started = context.now();
   const signal =
     options.stop === undefined ? context.signal : AbortSignal.any([options.stop, context.signal]);
   return withLock(session, { owner: options.owner, run: 'verify' }, async () => {
     const client = await adminClient(session);
-    emit({
-      type: 'run-started',
-      run: 'verify',
-      hosts: context.inventory.map((host) => host.name),
-      tasks: options.checks.size,
-    });
-    let ok = false;
+    const apis = controlPlaneApis(session, client);
     try {
-      const rows = options.checks.has('nodes') ? await nodeRows(session, client) : [];
-      if ([...options.checks].some((check) => check !== 'nodes')) {
-        const probed = await withProbe(session, client, signal, (probe) =>
-          runChecks({ session, client, probe, signal, checks: options.checks }),
-        );
-        rows.push(...probed);
-      }
-      const report = reportOf(context.config.name, rows, context.now() - started);
-      ok = report.ok;
-      return report;
+      const rows = await verified({ session, client, apis, signal, checks: options.checks });
+      return reportOf(context.config.name, rows, context.now() - started);
     } finally {
-      emit({ type: 'run-finished', run: 'verify', ok, changed: 0, durationMs: context.now() - started });
+      await Promise.all([...apis.values()].filter((api) => api !== client).map((api) => api.close()));
     }
   });
 }
 
+interface Run {
+  session: Session;
+  /** Client of the first control plane's API server. */
+  client: ClusterClient;
+  /** Clients of all control planes' API servers, by host. */
+  apis: ReadonlyMap<string, ClusterClient>;
+  signal: AbortSignal;
+  checks: ReadonlySet<CheckName>;
+}
+
+async function verified(run: Run): Promise<CheckRow[]> {
+  const { session, client, apis, checks } = run;
+  const apiRows = await Promise.all([...apis].map(([host, api]) => apiRow(host, api)));
+  const rows = apiRows.filter((row) => checks.has('api') || row.result === 'failed');
+  if (apiRows[0]?.result === 'failed') {
+    const left = [...checks].filter((check) => check !== 'api');
+    return [
+      ...rows,
+      ...left.map((check) => skippedRow(check, 'the API of the first control plane does not answer')),
+    ];
+  }
+  if (checks.has('nodes')) rows.push(...(await nodeRows(session, client)));
+  if ([...checks].some((check) => check !== 'api' && check !== 'nodes'))
+    rows.push(...(await withProbe(session, client, run.signal, (probe) => runChecks(run, probe))));
+  return rows;
+}
+
+function skippedRow(check: CheckName, detail: string): CheckRow {
+  return { check, from: '', to: '', result: 'skipped', durationMs: 0, detail };
+}
+
 /** The session's API client, with the admin identity read from the first control plane. */
-async function adminClient({ context, effects }: Session): Promise<ClusterClient> {
-  const { name } = context.first;
-  context.trust.observed(name, await effects.host(name).read(context.trust.request(name)));
+async function adminClient(session: Session): Promise<ClusterClient> {
+  const { context } = session;
+  await observeTrust(session);
   const client = context.api();
   if (client !== null) return client;
   throw new KeelsonError('CONFLICT', 'there is no cluster to verify: no admin kubeconfig was found', {
-    host: name,
+    host: context.first.name,
     hint: 'run keelson apply first',
   });
+}
+
+async function apiRow(host: string, api: ClusterClient): Promise<CheckRow> {
+  const started = performance.now();
+  const row = (result: CheckRow['result'], detail: string): CheckRow => {
+    const durationMs = Math.round(performance.now() - started);
+    return { check: 'api', from: '', to: host, result, durationMs, detail };
+  };
+  try {
+    await api.request('GET', '/readyz', { timeoutMs: 5000 });
+    return row('passed', '');
+  } catch (thrown) {
+    const error = toKeelsonError(thrown);
+    if (error.code !== 'CONNECTION' && error.code !== 'API') throw thrown;
+    return row('failed', error.message.replaceAll('\n', ' ').slice(0, 300));
+  }
 }
 
 async function nodeRows({ context }: Session, client: ClusterClient): Promise<CheckRow[]> {
@@ -104,20 +138,12 @@ async function nodeRows({ context }: Session, client: ClusterClient): Promise<Ch
   });
 }
 
-interface Run {
-  session: Session;
-  client: ClusterClient;
-  probe: Probe;
-  signal: AbortSignal;
-  checks: ReadonlySet<CheckName>;
-}
-
-async function runChecks({ session, client, probe, signal, checks }: Run): Promise<CheckRow[]> {
+async function runChecks(run: Run, probe: Probe): Promise<CheckRow[]> {
+  const { session, client, apis, signal, checks } = run;
   const { context, effects } = session;
   const { cluster } = context.config;
   const ask = asker(signal);
   const patience: Patience = { signal, until: Date.now() + SETTLE_MS };
-  const others = otherApis(session, signal);
   const kubernetes = await client.get({ apiVersion: 'v1', kind: 'Service', name: 'kubernetes' });
   const network: NetworkChecks = {
     probe,
@@ -126,7 +152,7 @@ async function runChecks({ session, client, probe, signal, checks }: Run): Promi
     host: effects.host,
     dnsDomain: cluster.networking.dnsDomain,
     kubernetesService: (kubernetes?.spec as { clusterIPs?: string[] } | undefined)?.clusterIPs ?? [],
-    apis: new Map([[context.first.name, client], ...others]),
+    apis,
   };
   const kubelets: KubeletChecks = {
     probe,
@@ -140,43 +166,38 @@ async function runChecks({ session, client, probe, signal, checks }: Run): Promi
     'api-to-pod': () => apiToPod(network),
     'cluster-ip': () => clusterIp(network),
     'node-port': () => nodePort(network),
-    dns: () => (cluster.dns.disabled === true ? disabled('dns', 'dns.disabled') : dns(network)),
+    dns: () =>
+      cluster.dns.disabled === true
+        ? Promise.resolve([skippedRow('dns', 'dns.disabled is set')])
+        : dns(network),
     exec: () => execInto(kubelets, limit),
     logs: () => readLogs(kubelets),
     'port-forward': () => portForward(kubelets, limit),
   };
-  try {
-    const rows = await Promise.all(
-      [...checks].map(async (check) => {
-        const run = table[check];
-        if (run === undefined) return [];
-        const missing = check === 'node-port' ? [] : podless(probe, check, probe.hosts);
-        return [...(await run()), ...missing];
-      }),
-    );
-    // Last and alone: it takes a node away from under the others.
-    const moved = checks.has('reschedule') ? await reschedule({ session, client, probe, ask, signal }) : [];
-    // A missing pod leaves other checks without a way to tell, so it counts even where it was not asked about.
-    const pods = probe.rows.filter((row) => checks.has('pods') || row.result === 'failed');
-    return [...pods, ...rows.flat(), ...moved];
-  } finally {
-    await Promise.all([...others.values()].map((api) => api.close()));
-  }
+  const rows = await Promise.all(
+    [...checks].map(async (check) => {
+      const rowsOf = table[check];
+      if (rowsOf === undefined) return [];
+      const missing = check === 'node-port' ? [] : podless(probe, check, probe.hosts);
+      return [...(await rowsOf()), ...missing];
+    }),
+  );
+  // Last and alone: it takes a node away from under the others.
+  const moved = checks.has('reschedule') ? await reschedule({ session, client, probe, ask, signal }) : [];
+  // A missing pod leaves other checks without a way to tell, so it counts even where it was not asked about.
+  const pods = probe.rows.filter((row) => checks.has('pods') || row.result === 'failed');
+  return [...pods, ...rows.flat(), ...moved];
 }
 
-async function disabled(check: CheckName, field: string): Promise<CheckRow[]> {
-  return [{ check, from: '', to: '', result: 'skipped', durationMs: 0, detail: `${field} is set` }];
-}
-
-/** Clients of the other control planes' API servers, each through its own host. */
-function otherApis({ context, hosts }: Session, signal: AbortSignal): Map<string, ClusterClient> {
+/** Clients of all control planes' API servers, each through its own host, the first one first. */
+function controlPlaneApis({ context, hosts }: Session, first: ClusterClient): Map<string, ClusterClient> {
   const admin = context.trust.admin();
-  const result = new Map<string, ClusterClient>();
+  const result = new Map([[context.first.name, first]]);
   for (const { name, localAPIEndpoint } of controlPlanes(context.config)) {
     const host = hosts.get(name);
     if (admin === null || host === undefined || name === context.first.name) continue;
     const endpoint = { address: localAPIEndpoint.advertiseAddress, port: localAPIEndpoint.bindPort };
-    result.set(name, clusterClient(host, endpoint, admin, signal));
+    result.set(name, clusterClient(host, endpoint, admin, context.signal));
   }
   return result;
 }

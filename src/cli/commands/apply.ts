@@ -31,7 +31,12 @@ export const command = defineCommand({
       }
       const [file] = args;
       const saved = file === undefined ? {} : { saved: await readPlan(resolve(io.cwd, file)) };
-      const result = await applyCluster(session, { ...saved, stop: io.stop, owner: ownerOf() });
+      const result = await applyCluster(session, {
+        ...saved,
+        stop: io.stop,
+        owner: ownerOf(),
+        ignorePreflightErrors: options.ignorePreflightErrors,
+      });
       const summary = { cluster: config.name, changed: result.changed, durationMs: result.durationMs };
       const text =
         result.changed === 0

@@ -1,7 +1,13 @@
 import { firstControlPlane } from '../../config/inventory.js';
 import { duration } from '../../report/table.js';
 import { initCluster } from '../../workflows/init.js';
-import { CLUSTER_OPTIONS, clusterConfig, ownerOf, withSession } from '../cluster-options.js';
+import {
+  CLUSTER_OPTIONS,
+  clusterConfig,
+  ownerOf,
+  PREFLIGHT_OPTIONS,
+  withSession,
+} from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 
 export const command = defineCommand({
@@ -9,7 +15,7 @@ export const command = defineCommand({
   summary: 'the first control plane only',
   details:
     'As kubeadm init: the first control plane, the network and the add-ons. Then: keelson join, or keelson apply.',
-  options: CLUSTER_OPTIONS,
+  options: { ...CLUSTER_OPTIONS, ...PREFLIGHT_OPTIONS },
   run: async ({ options, io, global }) => {
     const config = await clusterConfig(options.config, io);
     const { name } = firstControlPlane(config);
@@ -18,7 +24,11 @@ export const command = defineCommand({
       io,
       global,
       async ({ session }) => {
-        const { changed, durationMs } = await initCluster(session, { stop: io.stop, owner: ownerOf() });
+        const { changed, durationMs } = await initCluster(session, {
+          stop: io.stop,
+          owner: ownerOf(),
+          ignorePreflightErrors: options.ignorePreflightErrors,
+        });
         const text =
           changed === 0
             ? `Nothing to change: ${name} is what the file says.`

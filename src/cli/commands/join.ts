@@ -1,7 +1,14 @@
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { duration } from '../../report/table.js';
 import { joinHosts } from '../../workflows/init.js';
-import { CLUSTER_OPTIONS, clusterConfig, hostSelection, ownerOf, withSession } from '../cluster-options.js';
+import {
+  CLUSTER_OPTIONS,
+  clusterConfig,
+  hostSelection,
+  ownerOf,
+  PREFLIGHT_OPTIONS,
+  withSession,
+} from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 
 export const command = defineCommand({
@@ -10,6 +17,7 @@ export const command = defineCommand({
   details: 'As kubeadm join, for hosts of the cluster file. Needs a running API; other hosts are left alone.',
   options: {
     ...CLUSTER_OPTIONS,
+    ...PREFLIGHT_OPTIONS,
     host: { flags: '--host <names>', description: 'hosts that join, separated by commas', kind: 'list' },
   },
   run: async ({ options, io, global }) => {
@@ -25,7 +33,12 @@ export const command = defineCommand({
       io,
       global,
       async ({ session }) => {
-        const result = await joinHosts(session, { hosts, stop: io.stop, owner: ownerOf() });
+        const result = await joinHosts(session, {
+          hosts,
+          stop: io.stop,
+          owner: ownerOf(),
+          ignorePreflightErrors: options.ignorePreflightErrors,
+        });
         const { changed, durationMs } = result;
         const names = hosts.join(', ');
         const text =

@@ -1,5 +1,5 @@
-import { APPLY_PHASES } from '../../phases/phases.js';
 import { table } from '../../report/table.js';
+import { listPhases } from '../../workflows/phase-selection.js';
 import { defineCommand } from '../command.js';
 
 export const command = defineCommand({
@@ -8,13 +8,7 @@ export const command = defineCommand({
   details: 'A group runs as one: keelson phase run certs.',
   options: {},
   run: async ({ global }) => {
-    const data = APPLY_PHASES.map((phase) => ({
-      name: phase.name,
-      target: phase.target,
-      needs: phase.needs.map((artefact) => artefact.name),
-      provides: phase.provides.map((artefact) => artefact.name),
-      summary: phase.summary,
-    }));
+    const data = listPhases();
     const text =
       global.output === 'wide'
         ? table(

@@ -2,8 +2,16 @@ import { KeelsonError } from '../../errors/keelson-error.js';
 import { planText } from '../../report/plan-text.js';
 import { duration } from '../../report/table.js';
 import { planPhases, runPhases } from '../../workflows/phase-run.js';
-import { phasesNamed } from '../../workflows/phase-selection.js';
-import { CLUSTER_OPTIONS, clusterConfig, hostSelection, ownerOf, withSession } from '../cluster-options.js';
+import { PREFLIGHT, phasesNamed } from '../../workflows/phase-selection.js';
+import { findingsTable, runPreflight } from '../../workflows/preflight.js';
+import {
+  CLUSTER_OPTIONS,
+  clusterConfig,
+  hostSelection,
+  ownerOf,
+  PREFLIGHT_OPTIONS,
+  withSession,
+} from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 
 export const command = defineCommand({
@@ -14,13 +22,15 @@ export const command = defineCommand({
   arguments: '<name>',
   options: {
     ...CLUSTER_OPTIONS,
+    ...PREFLIGHT_OPTIONS,
     host: { flags: '--host <names>', description: 'only on these hosts', kind: 'list' },
     dryRun: { flags: '--dry-run', description: 'show what would change and change nothing', kind: 'boolean' },
   },
   run: async ({ args, options, io, global }) => {
     const [name] = args;
     if (name === undefined) throw new KeelsonError('USAGE', 'no phase was named');
-    const phases = phasesNamed(name);
+    const preflight = name === PREFLIGHT.name;
+    const phases = preflight ? [] : phasesNamed(name);
     const config = await clusterConfig(options.config, io);
     const hosts = hostSelection(options.host, config);
     return withSession(
@@ -28,6 +38,13 @@ export const command = defineCommand({
       io,
       global,
       async ({ session }) => {
+        if (preflight) {
+          const findings = await runPreflight(session, {
+            ...hosts,
+            ignore: options.ignorePreflightErrors,
+          });
+          return { data: findings, text: findingsTable(findings, { all: true }) };
+        }
         if (options.dryRun) {
           const plan = await planPhases(session, { phases, ...hosts });
           return { data: plan, text: planText(plan, { diffs: true }) };

@@ -89,12 +89,12 @@ function nameOf(key: string): string {
 export const sysctls = defineCheck({
   id: 'sysctls',
   probes: ({ config }) => ({
-    values: Object.keys(sysctlsFor(config))
-      .map((key) => {
-        const path = pathOf(key);
-        return `if read -r v < ${path}; then [ -w ${path} ] && w=w || w=r; echo "${key} $v $w"; fi 2>/dev/null`;
-      })
-      .join('\n'),
+    // The shell's own read takes byte after byte, and /proc gives a number only to the first.
+    values: `for key in ${Object.keys(sysctlsFor(config)).join(' ')}; do
+  path=/proc/sys/$(echo $key | tr . /)
+  value=$(cat $path 2>/dev/null) || continue
+  if [ -w $path ]; then echo "$key $value w"; else echo "$key $value r"; fi
+done`,
   }),
   judge: (subject) => {
     const seen = new Map(

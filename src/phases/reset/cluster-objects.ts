@@ -3,8 +3,8 @@ import type { ObjectChange } from '../../engine/types.js';
 import { toKeelsonError } from '../../errors/keelson-error.js';
 import { TOKEN_NAMESPACE, TOKEN_SECRET_TYPE } from '../../join/token.js';
 import { defineClusterPhase, type PhaseContext } from '../context.js';
-import { verdictOf } from '../rendered.js';
 import { PODS_GONE } from './artefacts.js';
+import { leftover } from './leftover.js';
 
 /** How `join/worker` describes the one-time token of a host. */
 const describes = (host: string) => Buffer.from(`keelson joins ${host}`).toString('base64');
@@ -19,9 +19,9 @@ export const deleteClusterObjects = (hosts: readonly string[]) =>
     provides: [],
     check: async (context) => {
       const client = context.api();
-      if (client === null) return verdictOf([]);
+      if (client === null) return leftover([]);
       try {
-        return verdictOf([...(await nodesOf(context, client, hosts)), ...(await tokensOf(client, hosts))]);
+        return leftover([...(await nodesOf(context, client, hosts)), ...(await tokensOf(client, hosts))]);
       } catch (error) {
         context.emit({
           type: 'note',
@@ -29,7 +29,7 @@ export const deleteClusterObjects = (hosts: readonly string[]) =>
           level: 'warning',
           text: `Node objects stay, since the API does not answer: ${toKeelsonError(error).message}`,
         });
-        return verdictOf([]);
+        return leftover([]);
       }
     },
   });

@@ -2,8 +2,8 @@ import { posix } from 'node:path';
 import type { ActionChange, Change, FileChange } from '../../engine/types.js';
 import { quote } from '../../host/quote.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
-import { verdictOf } from '../rendered.js';
 import { FILES_GONE, NETWORK_GONE, RUNTIME_STOPPED } from './artefacts.js';
+import { leftover } from './leftover.js';
 import { ownedFiles, ownedRequest } from './owned.js';
 
 /** Directories that belong to Kubernetes alone, whoever made them; kubeadm's are the same. */
@@ -139,13 +139,13 @@ export const removeFiles = defineHostPhase({
         .map(({ path, mode }) => removal(path, mode, owned.overwritten.includes(path))),
       ...of('file').map((path) => removal(path, 0o644, false)),
     ];
-    if (changes.length === 0) return verdictOf([]);
+    if (changes.length === 0) return leftover([]);
     const prune: ActionChange = {
       kind: 'action',
       name: 'prune',
       summary: 'remove directories that are empty, and make systemd forget the units',
     };
-    return verdictOf([...changes, prune]);
+    return leftover([...changes, prune]);
   },
   actions: {
     erase: async (_context, host, change) => {

@@ -1,7 +1,7 @@
 import type { ActionChange } from '../../engine/types.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
-import { verdictOf } from '../rendered.js';
 import { NETWORK_GONE, PODS_GONE } from './artefacts.js';
+import { leftover } from './leftover.js';
 
 /**
  * Finds what kube-proxy, the kubelet and CNI plugins made, by the names that they give: interfaces, routes into
@@ -107,14 +107,14 @@ export const removeNetwork = defineHostPhase({
   }),
   plan: (_context, _host, seen) => {
     const lines = (seen.probes.get('network')?.stdout ?? '').split('\n').filter((line) => line !== '');
-    if (lines.length === 0) return verdictOf([]);
+    if (lines.length === 0) return leftover([]);
     const change: ActionChange = {
       kind: 'action',
       name: 'remove',
       summary: `remove ${describeNetwork(lines)}`,
       disrupts: true,
     };
-    return verdictOf([change]);
+    return leftover([change]);
   },
   actions: {
     remove: async (context, host) => {

@@ -1,5 +1,6 @@
 import { filesForRole } from '../../bundle/bundle.js';
 import type { BundleFile } from '../../bundle/lock.js';
+import { digestScript } from '../../engine/digests.js';
 import { JOURNAL_PATH } from '../../engine/journal.js';
 import type { FileState, ReadRequest, ReadResult } from '../../host/types.js';
 import {
@@ -25,17 +26,20 @@ export interface OwnedFiles {
   files: FileState[];
   /** Those of them that were there before keelson wrote them; what they were is not known any more. */
   overwritten: string[];
-  /** True where containerd was installed by keelson (and is not, say, Docker's). */
+  /** See `ownsContainerd`. */
   containerd: boolean;
 }
 
 /** `"file":"PATH","op":"OP"[,"sha256":"…"]` of every file that the journal names, oldest first. */
 const JOURNAL_PROBE = `grep -oh '"file":"[^"]*","op":"[a-z]*"\\(,"sha256":"[0-9a-f]*"\\)\\{0,1\\}' ${JOURNAL_PATH} 2>/dev/null; true`;
 
-/** sha256sum's lines of the files that the journal names and that are still there. */
-const DIGESTS_PROBE = `grep -oh '"file":"[^"]*"' ${JOURNAL_PATH} 2>/dev/null | cut -d'"' -f4 | sort -u | while read -r path; do
-  [ -f "$path" ] && sha256sum "$path"
-done; true`;
+/** sha256sum's lines of the files that the journal names and that are still there, but for `known` ones. */
+const digestsProbe = (known: readonly string[]) => `for path in ${known.join(' ')}; do echo "$path"; done | {
+  known=$(cat)
+  grep -oh '"file":"[^"]*"' ${JOURNAL_PATH} 2>/dev/null | cut -d'"' -f4 | sort -u | grep -vxF "$known" | while read -r path; do
+    [ -f "$path" ] && sha256sum "$path"
+  done
+}; true`;
 
 const textsOf = ({ config, first }: PhaseContext): ReadonlyMap<string, string> =>
   new Map([
@@ -60,8 +64,8 @@ export function ownedRequest(context: PhaseContext, host: string): ReadRequest {
     stats: binaries,
     probes: {
       journal: JOURNAL_PROBE,
-      'journal-digests': DIGESTS_PROBE,
-      digests: binaries.length === 0 ? 'true' : `sha256sum ${binaries.join(' ')} 2>/dev/null; true`,
+      'journal-digests': digestsProbe(binaries),
+      digests: binaries.length === 0 ? 'true' : digestScript(binaries),
     },
   };
 }
@@ -101,8 +105,21 @@ export function ownedFiles(context: PhaseContext, host: string, seen: ReadResult
   return {
     files: found,
     overwritten: found.map((file) => file.path).filter((path) => journal.get(path)?.first === 'update'),
-    containerd: files.has(CONTAINERD_UNIT_PATH),
+    containerd: ownsContainerd(seen),
   };
+}
+
+/** What `ownsContainerd` has to see. */
+export const CONTAINERD_REQUEST: ReadRequest = {
+  files: [CONTAINERD_UNIT_PATH],
+  probes: { journal: JOURNAL_PROBE },
+};
+
+/** True where containerd's unit was installed by keelson, and is not, say, Docker's. */
+export function ownsContainerd(seen: ReadResult): boolean {
+  const unit = seen.files.get(CONTAINERD_UNIT_PATH);
+  if (unit === undefined || unit.type === 'missing') return false;
+  return journalOf(seen).has(CONTAINERD_UNIT_PATH) || unit.content?.toString('utf8') === CONTAINERD_UNIT_FILE;
 }
 
 interface JournalEntry {

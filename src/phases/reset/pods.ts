@@ -1,7 +1,7 @@
 import type { ActionChange } from '../../engine/types.js';
 import { defineHostPhase } from '../context.js';
-import { verdictOf } from '../rendered.js';
 import { KUBELET_STOPPED, PODS_GONE } from './artefacts.js';
+import { leftover } from './leftover.js';
 
 /**
  * What pods leave on a host, found without a runtime that answers: processes by their control groups, shims by
@@ -65,7 +65,7 @@ export const removePods = defineHostPhase({
       const count = counts[index] ?? 0;
       return count > 0 ? [`${count} ${count === 1 ? what.replace(/e?s$/, '') : what}`] : [];
     });
-    if (found.length === 0) return verdictOf([]);
+    if (found.length === 0) return leftover([]);
     const change: ActionChange = {
       kind: 'action',
       name: 'remove',
@@ -73,7 +73,7 @@ export const removePods = defineHostPhase({
       disrupts: true,
       destroys: true,
     };
-    return verdictOf([change]);
+    return leftover([change]);
   },
   actions: {
     remove: async (_context, host) => {

@@ -3,9 +3,9 @@ import type { UnitState } from '../../host/types.js';
 import { CONTAINERD_UNIT } from '../../manifests/containerd.js';
 import { KUBELET_UNIT } from '../../manifests/kubelet.js';
 import { defineHostPhase } from '../context.js';
-import { verdictOf } from '../rendered.js';
 import { KUBELET_STOPPED, PODS_GONE, RUNTIME_STOPPED } from './artefacts.js';
-import { ownedFiles, ownedRequest } from './owned.js';
+import { leftover } from './leftover.js';
+import { CONTAINERD_REQUEST, ownsContainerd } from './owned.js';
 
 const RUNNING = ['active', 'activating', 'reloading', 'deactivating'];
 
@@ -27,7 +27,7 @@ export const stopKubelet = defineHostPhase({
   needs: [],
   provides: [KUBELET_STOPPED],
   observe: () => ({ units: [KUBELET_UNIT] }),
-  plan: (_context, _host, seen) => verdictOf(halting(KUBELET_UNIT, seen.units.get(KUBELET_UNIT))),
+  plan: (_context, _host, seen) => leftover(halting(KUBELET_UNIT, seen.units.get(KUBELET_UNIT))),
 });
 
 export const stopRuntime = defineHostPhase({
@@ -36,11 +36,7 @@ export const stopRuntime = defineHostPhase({
   target: 'all',
   needs: [PODS_GONE],
   provides: [RUNTIME_STOPPED],
-  observe: (context, host) => ({ units: [CONTAINERD_UNIT], ...ownedRequest(context, host) }),
-  plan: (context, host, seen) =>
-    verdictOf(
-      ownedFiles(context, host, seen).containerd
-        ? halting(CONTAINERD_UNIT, seen.units.get(CONTAINERD_UNIT))
-        : [],
-    ),
+  observe: () => ({ units: [CONTAINERD_UNIT], ...CONTAINERD_REQUEST }),
+  plan: (_context, _host, seen) =>
+    leftover(ownsContainerd(seen) ? halting(CONTAINERD_UNIT, seen.units.get(CONTAINERD_UNIT)) : []),
 });

@@ -1,8 +1,8 @@
 import { JOURNAL_PATH, STATE_DIR } from '../../engine/journal.js';
 import type { ActionChange, Change } from '../../engine/types.js';
 import { defineHostPhase } from '../context.js';
-import { verdictOf } from '../rendered.js';
 import { FILES_GONE } from './artefacts.js';
+import { leftover } from './leftover.js';
 
 /** `key=before=now` of every setting whose value before the first change the journal has and that differs now. */
 const SETTINGS_PROBE = `grep -o '"before":"[^"]*"' ${JOURNAL_PATH} 2>/dev/null | head -n 1 | cut -d'"' -f4 | tr ' ' '\\n' | while IFS='=' read -r key before; do
@@ -50,7 +50,7 @@ export const forgetState = defineHostPhase({
       const forget: ActionChange = { kind: 'action', name: 'forget', summary: `remove ${STATE_DIR}` };
       changes.push(forget);
     }
-    return verdictOf(changes);
+    return leftover(changes);
   },
   actions: {
     'restore-settings': async (_context, host, change) => {

@@ -3,6 +3,7 @@ import { waitUntil } from '../../engine/wait.js';
 import { toKeelsonError } from '../../errors/keelson-error.js';
 import { API, KUBELET } from '../artefacts.js';
 import { defineClusterPhase, type PhaseContext } from '../context.js';
+import { withHostEvidence } from './evidence.js';
 
 /** "ok", or why the API server is not ready. */
 export async function apiReadiness(context: PhaseContext): Promise<string> {
@@ -40,27 +41,31 @@ export const waitControlPlane = defineClusterPhase({
   actions: {
     wait: async (context) => {
       const limit = parseGoDuration(context.config.init.timeouts.controlPlaneComponentHealthCheck);
-      await waitUntil(
-        async () => {
-          const state = await apiReadiness(context);
-          return { met: state === 'ok', state };
-        },
-        {
-          for: 'the API server',
-          deadlineMs: 'ms' in limit ? limit.ms : 240_000,
-          intervalMs: 100,
-          signal: context.signal,
-          hint: 'on the first control plane: crictl ps -a, crictl logs, journalctl -u kubelet, journalctl -u containerd',
-          onState: (last) =>
-            context.emit({
-              type: 'waiting',
-              phase: 'wait-control-plane',
-              host: '',
-              for: 'the API server',
-              last,
-            }),
-        },
-      );
+      try {
+        await waitUntil(
+          async () => {
+            const state = await apiReadiness(context);
+            return { met: state === 'ok', state };
+          },
+          {
+            for: 'the API server',
+            deadlineMs: 'ms' in limit ? limit.ms : 240_000,
+            intervalMs: 100,
+            signal: context.signal,
+            hint: 'on the first control plane: crictl ps -a, crictl logs, journalctl -u kubelet, journalctl -u containerd',
+            onState: (last) =>
+              context.emit({
+                type: 'waiting',
+                phase: 'wait-control-plane',
+                host: '',
+                for: 'the API server',
+                last,
+              }),
+          },
+        );
+      } catch (error) {
+        throw await withHostEvidence(error, context.reader(context.first.name));
+      }
     },
   },
 });

@@ -3,6 +3,7 @@ import { waitUntil } from '../../engine/wait.js';
 import { toKeelsonError } from '../../errors/keelson-error.js';
 import { ADDONS, NODES } from '../artefacts.js';
 import { defineClusterPhase, type PhaseContext } from '../context.js';
+import { withPodEvidence } from './evidence.js';
 
 interface Condition {
   type: string;
@@ -95,21 +96,31 @@ export const waitReady = defineClusterPhase({
   },
   actions: {
     wait: async (context) => {
-      await waitUntil(
-        async () => {
-          const reasons = await unready(context);
-          return { met: reasons.length === 0, state: reasons.join('; ') };
-        },
-        {
-          for: 'nodes and add-ons',
-          deadlineMs: 240_000,
-          intervalMs: 150,
-          signal: context.signal,
-          hint: 'kubectl get pods -A -o wide and kubectl describe show what a pod waits for',
-          onState: (last) =>
-            context.emit({ type: 'waiting', phase: 'wait-ready', host: '', for: 'nodes and add-ons', last }),
-        },
-      );
+      try {
+        await waitUntil(
+          async () => {
+            const reasons = await unready(context);
+            return { met: reasons.length === 0, state: reasons.join('; ') };
+          },
+          {
+            for: 'nodes and add-ons',
+            deadlineMs: 240_000,
+            intervalMs: 150,
+            signal: context.signal,
+            hint: 'kubectl get pods -A -o wide and kubectl describe show what a pod waits for',
+            onState: (last) =>
+              context.emit({
+                type: 'waiting',
+                phase: 'wait-ready',
+                host: '',
+                for: 'nodes and add-ons',
+                last,
+              }),
+          },
+        );
+      } catch (error) {
+        throw await withPodEvidence(error, context.api());
+      }
     },
   },
 });

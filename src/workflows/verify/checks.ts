@@ -2,6 +2,10 @@ import { KeelsonError } from '../../errors/keelson-error.js';
 
 /** Every check, in the order of the report: what it proves, and what to do where it fails. */
 export const CHECKS = {
+  api: {
+    summary: 'the API server of every control plane is ready; without the first one nothing else is tried',
+    hint: 'on the host: crictl ps -a, journalctl -u kubelet; keelson apply puts what is missing back',
+  },
   nodes: {
     summary: 'every host of the file is a node, and Ready',
     hint: 'kubectl describe node shows why it is not Ready; on the host: systemctl status kubelet, journalctl -u kubelet',

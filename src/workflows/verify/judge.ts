@@ -53,22 +53,30 @@ export function judgeReached(outcome: DialOutcome, pod: string): Verdict {
     : { passed: false, detail: `another one answered: ${JSON.stringify(answer.slice(0, 80))}` };
 }
 
-/** Connections to a service: all have to succeed, and only pods of the service may answer. */
-export function judgeService(outcome: DialOutcome, pods: PodHosts): Verdict {
-  const strangers = outcome.responses.filter((name) => !pods.has(name));
-  const reached = [...new Set(outcome.responses.map((name) => pods.get(name) ?? name))].sort();
-  const tries = outcome.responses.length + outcome.errors.length;
+/**
+ * Connections to a service: all have to succeed, only its pods may answer, and enough of them.
+ * @param met hosts of pods that answered in earlier rounds; this round's are added
+ * @param need how many different pods have to have answered
+ */
+export function judgeService(outcome: DialOutcome, pods: PodHosts, met: Set<string>, need: number): Verdict {
   if (outcome.lookup !== null) return { passed: false, detail: shortened(outcome.lookup) };
-  if (strangers.length > 0)
-    return { passed: false, detail: `another one answered: ${JSON.stringify(strangers[0]?.slice(0, 80))}` };
+  const stranger = outcome.responses.find((name) => !pods.has(name));
+  if (stranger !== undefined)
+    return { passed: false, detail: `another one answered: ${JSON.stringify(stranger.slice(0, 80))}` };
+  for (const name of outcome.responses) met.add(pods.get(name) ?? name);
+  const tries = outcome.responses.length + outcome.errors.length;
+  const never = [...pods.values()].filter((host) => !met.has(host));
+  const missed = never.length > 0 ? `; never met the pod on ${never.slice(0, 5).join(', ')}` : '';
   if (outcome.errors.length > 0 || tries === 0) {
-    const only = reached.length > 0 ? `, reached only ${reached.join(', ')}` : '';
+    const first = shortened(outcome.errors[0] ?? 'none was made');
     return {
       passed: false,
-      detail: `${outcome.errors.length} of ${tries} connections failed${only}: ${shortened(outcome.errors[0] ?? 'none was made')}`,
+      detail: `${outcome.errors.length} of ${tries} connections failed: ${first}${missed}`,
     };
   }
-  return { passed: true, detail: `answered by ${reached.join(', ')}` };
+  return met.size < need
+    ? { passed: false, detail: `met ${met.size} of ${pods.size} pods${missed}` }
+    : { passed: true, detail: `met ${met.size} of ${pods.size} pods` };
 }
 
 /**

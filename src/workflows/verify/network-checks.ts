@@ -5,15 +5,27 @@ import type { HostReader } from '../../host/types.js';
 import { PROBE_HEADLESS, PROBE_PORT, PROBE_SERVICE } from '../../manifests/probe.js';
 import { type Ask, type Patience, settle } from './ask.js';
 import type { CheckName, CheckRow } from './checks.js';
-import { type DialOutcome, judgeName, judgeReached, judgeService, readDial, type Verdict } from './judge.js';
+import {
+  type DialOutcome,
+  type HttpAnswer,
+  judgeName,
+  judgeReached,
+  judgeService,
+  readDial,
+  type Verdict,
+} from './judge.js';
 import type { ProbePod } from './pods.js';
 import type { Probe } from './probe.js';
 
 /** The pods give a connection 5 s, and resolvers some more. */
 const DIAL_TIMEOUT_MS = 12_000;
 const PATH_TIMEOUT_MS = 5000;
-/** Connections to a service, so that each of its pods is met with good likelihood: three a pod, at most this. */
+/** Connections of one round to a service: two a pod, at most this; rounds go on until enough pods were met. */
 const SERVICE_TRIES_LIMIT = 15;
+/** Different pods that every node has to meet through a service; all of them where they are fewer. */
+const SERVICE_PODS_LIMIT = 8;
+/** Connections of one round to a node port: one alone may find the only pod that can be reached. */
+const NODE_PORT_TRIES = 3;
 
 export interface NetworkChecks {
   probe: Probe;
@@ -92,42 +104,44 @@ export function apiToPod(checks: NetworkChecks): Promise<CheckRow[]> {
 export function clusterIp(checks: NetworkChecks): Promise<CheckRow[]> {
   const { probe } = checks;
   const known = byHost(probe);
-  const tries = Math.min(SERVICE_TRIES_LIMIT, 3 * known.size);
+  const tries = Math.min(SERVICE_TRIES_LIMIT, 2 * known.size);
+  const need = Math.min(SERVICE_PODS_LIMIT, known.size);
+  const to = { host: probe.service.clusterIP, port: PROBE_PORT, request: 'hostname', tries };
   return Promise.all(
-    [...probe.pods.values()].map((from) =>
-      settle(
-        { check: 'cluster-ip', from: from.host, to: probe.service.clusterIP },
-        checks.patience,
-        async () =>
-          judgeService(
-            await dial(checks, from, {
-              host: probe.service.clusterIP,
-              port: PROBE_PORT,
-              request: 'hostname',
-              tries,
-            }),
-            known,
-          ),
-      ),
-    ),
+    [...probe.pods.values()].map((from) => {
+      const met = new Set<string>();
+      return settle({ check: 'cluster-ip', from: from.host, to: to.host }, checks.patience, async () =>
+        judgeService(await dial(checks, from, to), known, met, need),
+      );
+    }),
   );
 }
 
 export function nodePort(checks: NetworkChecks): Promise<CheckRow[]> {
   const { probe } = checks;
   const known = byHost(probe);
-  const port = probe.service.nodePort;
   return Promise.all(
     probe.hosts.flatMap((from) =>
-      probe.hosts.map((to) =>
-        settle({ check: 'node-port', from: from.name, to: to.name }, checks.patience, async () => {
-          const target = { address: to.nodeIP, port, path: '/hostname' };
-          const { body } = await checks.ask(checks.host(from.name), target, PATH_TIMEOUT_MS);
-          return judgeService({ responses: [body], errors: [], lookup: null }, known);
-        }),
-      ),
+      probe.hosts.map((to) => {
+        const target = { address: to.nodeIP, port: probe.service.nodePort, path: '/hostname' };
+        return settle({ check: 'node-port', from: from.name, to: to.name }, checks.patience, async () => {
+          const tries = Array.from({ length: NODE_PORT_TRIES }, () =>
+            checks.ask(checks.host(from.name), target, PATH_TIMEOUT_MS),
+          );
+          return judgeService(outcomeOf(await Promise.allSettled(tries)), known, new Set(), 1);
+        });
+      }),
     ),
   );
+}
+
+function outcomeOf(answers: readonly PromiseSettledResult<HttpAnswer>[]): DialOutcome {
+  const failures = answers.filter((answer) => answer.status === 'rejected');
+  return {
+    responses: answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.body] : [])),
+    errors: failures.map(({ reason }) => (reason instanceof Error ? reason.message : String(reason))),
+    lookup: null,
+  };
 }
 
 interface Name {
@@ -181,7 +195,7 @@ export function dns(checks: NetworkChecks): Promise<CheckRow[]> {
   );
 }
 
-/** Hosts without a probe pod fail what starts from them, once a check: there is nothing to start from. */
+/** What can't be tried for want of a probe pod, once a host; the missing pod is a failure of its own. */
 export function podless(probe: Probe, check: CheckName, hosts: readonly ResolvedHost[]): CheckRow[] {
   return hosts
     .filter((host) => !probe.pods.has(host.name))
