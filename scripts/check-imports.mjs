@@ -5,51 +5,17 @@ import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
+/** What works with hosts and clusters may import. */
+const BELOW = ['engine', 'bundle', 'cluster', 'manifests', 'join', 'pki', 'host', 'config', 'errors'];
+
 /** Who may import whom; a folder may always import itself. With `(types)`: only `import type`. */
 const MAY_IMPORT = {
   bin: ['cli'],
-  cli: [
-    'workflows',
-    'report',
-    'phases',
-    'lab',
-    'engine',
-    'bundle',
-    'cluster',
-    'manifests',
-    'join',
-    'pki',
-    'host',
-    'config',
-    'errors',
-  ],
+  cli: ['workflows', 'report', 'phases', 'lab', ...BELOW],
   // src/index.ts and src/library.ts.
-  library: [
-    'workflows',
-    'phases',
-    'engine',
-    'bundle',
-    'cluster',
-    'manifests',
-    'join',
-    'pki',
-    'host',
-    'config',
-    'errors',
-  ],
-  workflows: [
-    'phases',
-    'engine',
-    'bundle',
-    'cluster',
-    'manifests',
-    'join',
-    'pki',
-    'host',
-    'config',
-    'errors',
-  ],
-  phases: ['engine', 'bundle', 'cluster', 'manifests', 'join', 'pki', 'host (types)', 'config', 'errors'],
+  library: ['workflows', 'phases', ...BELOW],
+  workflows: ['phases', ...BELOW],
+  phases: BELOW.map((layer) => (layer === 'host' ? 'host (types)' : layer)),
   engine: ['host (types)', 'errors'],
   report: ['engine (types)', 'errors'],
   lab: ['host', 'config (types)', 'errors'],

@@ -115,7 +115,7 @@ export async function withSession<T>(
   io: CliIO,
   global: GlobalOptions,
   work: (work: Work) => Promise<T>,
-  options: { config?: ClusterConfig; quiet?: boolean; hosts?: readonly string[] } = {},
+  options: { config?: ClusterConfig; quiet?: boolean; hosts?: readonly string[]; tolerant?: boolean } = {},
 ): Promise<T> {
   const config = options.config ?? (await clusterConfig(values.config, io));
   for (const note of config.notes) io.stderr.write(`keelson: ${note}\n`);
@@ -135,6 +135,7 @@ export async function withSession<T>(
       onEvent: reporter.event,
       signal: io.abort,
       ...(options.hosts === undefined ? {} : { hosts: options.hosts }),
+      ...(options.tolerant === undefined ? {} : { tolerant: options.tolerant }),
     });
     try {
       return await work({ config, session, reporter });

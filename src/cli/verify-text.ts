@@ -50,7 +50,7 @@ function summarised(rows: readonly CheckRow[]): string[][] {
     const slowest = Math.max(...passed.map((row) => row.durationMs));
     const details = new Set(passed.map((row) => row.detail));
     const common = details.size === 1 ? [...details].filter((detail) => detail !== '') : [];
-    const detail = [`${passed.length} of ${rows.length}`, ...common].join(', ');
+    const detail = [`${passed.length} of ${passed.length + failed.length}`, ...common].join(', ');
     lines.push([
       first.check,
       side(passed.map((row) => row.from)),
@@ -79,7 +79,7 @@ function remedies(failed: readonly CheckRow[]): string {
   const lines = checks.map((check) => `  → ${check}: ${CHECKS[check].hint}\n`);
   const host = suspect(failed);
   if (host !== null)
-    lines.unshift(`  → all that failed between hosts begins or ends at ${host}: look there first\n`);
+    lines.unshift(`  → every way between pods that failed begins or ends on ${host}: look there first\n`);
   return lines.join('');
 }
 

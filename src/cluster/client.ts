@@ -1,8 +1,7 @@
-import type { Duplex } from 'node:stream';
-import { connect as tlsConnect } from 'node:tls';
-import { Agent, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
 import type { HostReader } from '../host/types.js';
+import { type ClientCredentials, type Endpoint, tlsAgent } from './tls-agent.js';
 
 /** A Kubernetes object as the API carries it. */
 export interface KubeObject {
@@ -16,13 +15,6 @@ export interface KubeObject {
     [key: string]: unknown;
   };
   [key: string]: unknown;
-}
-
-export interface ClientCredentials {
-  /** PEM of the CA that the API server's certificate chains to. */
-  ca: string;
-  cert: string;
-  key: string;
 }
 
 export interface ClusterClient {
@@ -102,32 +94,11 @@ export function refOf(object: KubeObject): ObjectRef {
  */
 export function clusterClient(
   host: HostReader,
-  endpoint: { address: string; port: number },
+  endpoint: Endpoint,
   credentials: ClientCredentials,
   signal: AbortSignal,
 ): ClusterClient {
-  const agent = new Agent({
-    connections: 4,
-    pipelining: 1,
-    headersTimeout: 60_000,
-    bodyTimeout: 60_000,
-    connect: (_options, callback) => {
-      host.forward(endpoint.address, endpoint.port).then(
-        (channel: Duplex) => {
-          const socket = tlsConnect({
-            socket: channel,
-            ca: credentials.ca,
-            cert: credentials.cert,
-            key: credentials.key,
-            servername: 'kubernetes',
-          });
-          socket.once('secureConnect', () => callback(null, socket));
-          socket.once('error', (error) => callback(error, null));
-        },
-        (error: Error) => callback(error, null),
-      );
-    },
-  });
+  const agent = tlsAgent(host, endpoint, credentials, 'kubernetes');
 
   const request: ClusterClient['request'] = async (method, path, options = {}) => {
     let response: Dispatcher.ResponseData;

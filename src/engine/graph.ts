@@ -1,3 +1,4 @@
+import { KeelsonError } from '../errors/keelson-error.js';
 import type { EngineContext, Phase } from './phase.js';
 import type { TaskPlan } from './types.js';
 
@@ -38,5 +39,21 @@ export function dependencies<C extends EngineContext>(
     }
     result.set(task, found);
   }
+  refuseCycles(result);
   return result;
+}
+
+/** A cycle would wait for itself for ever. */
+function refuseCycles(graph: ReadonlyMap<TaskPlan, TaskPlan[]>): void {
+  const done = new Set<TaskPlan>();
+  const visit = (task: TaskPlan, path: readonly TaskPlan[]): void => {
+    if (done.has(task)) return;
+    if (path.includes(task)) {
+      const names = [...path.slice(path.indexOf(task)), task].map(({ phase, host }) => `${phase} on ${host}`);
+      throw new KeelsonError('BUG', `phases wait for each other: ${names.join(' → ')}`);
+    }
+    for (const dependency of graph.get(task) ?? []) visit(dependency, [...path, task]);
+    done.add(task);
+  };
+  for (const task of graph.keys()) visit(task, []);
 }

@@ -11,7 +11,13 @@ export interface Artefact {
 }
 
 /** Which hosts a phase has a task for; `cluster` phases have one task and no host. */
-export type Target = 'all' | 'control-planes' | 'first-control-plane' | 'workers' | 'cluster';
+export type Target =
+  | 'all'
+  | 'control-planes'
+  | 'first-control-plane'
+  | 'joining-control-planes'
+  | 'workers'
+  | 'cluster';
 
 export interface HostEntry {
   name: string;
@@ -76,6 +82,8 @@ export function targetsOf(phase: { target: Target }, inventory: readonly HostEnt
       return controlPlanes;
     case 'first-control-plane':
       return controlPlanes.slice(0, 1);
+    case 'joining-control-planes':
+      return controlPlanes.slice(1);
     case 'workers':
       return inventory.filter((host) => host.role === 'worker').map((host) => host.name);
   }

@@ -45,9 +45,7 @@ export async function runTasks<C extends EngineContext>(options: RunOptions<C>):
   const outcomes = new Map<TaskPlan, Promise<boolean>>();
 
   const runOne = async (task: TaskPlan): Promise<boolean> => {
-    const before = await Promise.all(
-      (graph.get(task) ?? []).map((dependency) => outcomes.get(dependency) ?? true),
-    );
+    const before = await Promise.all((graph.get(task) ?? []).map(outcomeOf));
     if (task.changes.length === 0) return before.every(Boolean);
     if (!before.every(Boolean) || stop.aborted) {
       const reason = stop.aborted ? 'stopped' : 'something it needs failed';
@@ -61,7 +59,8 @@ export async function runTasks<C extends EngineContext>(options: RunOptions<C>):
     return inTurn(async () => {
       if (stop.aborted) return false;
       try {
-        changed += await runTask(task, options);
+        const made = await runTask(task, options);
+        changed += made;
         return true;
       } catch (thrown) {
         const error = toKeelsonError(thrown).within(
@@ -73,9 +72,14 @@ export async function runTasks<C extends EngineContext>(options: RunOptions<C>):
       }
     });
   };
-  // Tasks come in phase order and only depend on earlier phases, so each finds its dependencies here.
-  for (const task of tasks) outcomes.set(task, runOne(task));
-  const results = await Promise.all(outcomes.values());
+  const outcomeOf = (task: TaskPlan): Promise<boolean> => {
+    const known = outcomes.get(task);
+    if (known !== undefined) return known;
+    const outcome = Promise.resolve(task).then(runOne);
+    outcomes.set(task, outcome);
+    return outcome;
+  };
+  const results = await Promise.all(tasks.map(outcomeOf));
 
   if (stop.aborted && !results.every(Boolean)) throw interrupted(tasks, results, changed);
   if (failures.length > 0) throw combined(failures);

@@ -22,21 +22,33 @@ export async function connectAll(
   hosts: readonly { name: string; ssh: SshSettings }[],
   options: PoolOptions = {},
 ): Promise<Map<string, Host>> {
+  const { connected, failures } = await connectSettled(hosts, options);
+  if (failures.size === 0) return connected;
+  await Promise.allSettled([...connected.values()].map((host) => host.close()));
+  throw combineFailures([...failures.values()], hosts.length);
+}
+
+/**
+ * Connects to all hosts at once, and tells which could not be reached instead of failing for them.
+ * @returns hosts and failures by name, in the given order
+ */
+export async function connectSettled(
+  hosts: readonly { name: string; ssh: SshSettings }[],
+  options: PoolOptions = {},
+): Promise<{ connected: Map<string, Host>; failures: Map<string, KeelsonError> }> {
   const limit = pLimit(options.concurrency ?? CONCURRENCY);
   const shared = askingOnce(options);
   const results = await Promise.allSettled(
     hosts.map(({ name, ssh }) => limit(() => connectHost(ssh, name, shared))),
   );
   const connected = new Map<string, Host>();
-  const failures: KeelsonError[] = [];
+  const failures = new Map<string, KeelsonError>();
   for (const [index, result] of results.entries()) {
     const name = hosts[index]?.name ?? '';
     if (result.status === 'fulfilled') connected.set(name, result.value);
-    else failures.push(toKeelsonError(result.reason).within({ host: name }));
+    else failures.set(name, toKeelsonError(result.reason).within({ host: name }));
   }
-  if (failures.length === 0) return connected;
-  await Promise.allSettled([...connected.values()].map((host) => host.close()));
-  throw combineFailures(failures, hosts.length);
+  return { connected, failures };
 }
 
 /** Failures of several hosts as one error: theirs where there is one, else all of them named. */

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { type Document, isMap, isSeq, parseAllDocuments, stringify, type YAMLMap } from 'yaml';
+import { API_NAME } from './node-files.js';
 import type { ClusterFileOutcome, LabNode } from './types.js';
 
 export interface ClusterFileSpec {
@@ -22,6 +23,7 @@ const EVICTION = {
 /** cluster.yaml of a lab as it is first written; paths in it count from the file's own directory. */
 export function clusterFileText(spec: ClusterFileSpec): string {
   const v1 = spec.cgroupVersion === 1;
+  const several = spec.nodes.filter((node) => node.role === 'control-plane').length > 1;
   const documents = [
     {
       apiVersion: 'keelson.dev/v1alpha1',
@@ -41,6 +43,7 @@ export function clusterFileText(spec: ClusterFileSpec): string {
       apiVersion: 'kubeadm.k8s.io/v1beta4',
       kind: 'ClusterConfiguration',
       kubernetesVersion: spec.kubernetesVersion,
+      ...(several ? { controlPlaneEndpoint: `${API_NAME}:6443` } : {}),
       networking: { podSubnet: '10.244.0.0/16' },
     },
     {

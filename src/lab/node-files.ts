@@ -186,12 +186,19 @@ export function nodeLinks(): SeedLink[] {
   ];
 }
 
+/**
+ * Name of the API endpoint of a lab with several control planes. Every control plane has it in /etc/hosts, so
+ * that a client which is refused by one tries the next.
+ */
+export const API_NAME = 'api.keelson.internal';
+
 /** /etc/hosts for all machines of a lab. */
 export function hostsText(nodes: readonly LabNode[]): string {
   return [
     '127.0.0.1 localhost',
     '::1 localhost ip6-localhost ip6-loopback',
     ...nodes.map((node) => `${node.address} ${node.name}`),
+    ...nodes.filter((node) => node.role === 'control-plane').map((node) => `${node.address} ${API_NAME}`),
     '',
   ].join('\n');
 }

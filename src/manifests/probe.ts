@@ -82,6 +82,13 @@ function podSpec(settings: ProbeSettings): PodSpec {
     automountServiceAccountToken: false,
     enableServiceLinks: false,
     terminationGracePeriodSeconds: 1,
+    // A name that is not answered is given up in seconds; trying again is up to the check.
+    dnsConfig: {
+      options: [
+        { name: 'timeout', value: '2' },
+        { name: 'attempts', value: '1' },
+      ],
+    },
     containers: [container(settings)],
   };
 }

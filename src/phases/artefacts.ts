@@ -17,8 +17,12 @@ export const KUBELET_BINARIES = onHost('kubelet-binaries');
 export const AUTHORITIES = onHost('authorities');
 /** Certificates and kubeconfigs of a control plane. */
 export const CREDENTIALS = onHost('credentials');
+/** A voting etcd member beside the API server. */
+export const ETCD = onHost('etcd');
 /** Static pod manifests. */
 export const STATIC_PODS = onHost('static-pods');
+/** The first control plane's kubelet, with its static pods. */
+export const FIRST_KUBELET = inCluster('first-kubelet');
 /** A running kubelet. */
 export const KUBELET = onHost('kubelet');
 /** An API server that answers. */

@@ -2,9 +2,11 @@ import { bootstrapRights, coredns, flannel, kubeProxy, uploadConfig } from './ad
 import { certificatePhases } from './certs/certificates.js';
 import type { KeelsonPhase } from './context.js';
 import { staticPods } from './control-plane/static-pods.js';
+import { joinEtcd } from './etcd/join.js';
+import { promoteLearners } from './etcd/promote.js';
 import { prepareHost } from './host/prepare.js';
 import { clusterInfo } from './join/cluster-info.js';
-import { joinWorker } from './join/worker.js';
+import { joinControlPlane, joinWorker } from './join/nodes.js';
 import { finalizeKubelet } from './kubelet/finalize.js';
 import { installKubelet, installTools } from './kubelet/install.js';
 import { startKubelet } from './kubelet/start.js';
@@ -34,6 +36,9 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   flannel,
   flannelStarted,
   coredns,
+  joinControlPlane,
+  joinEtcd,
+  promoteLearners,
   joinWorker,
   labelNodes,
   flannelReady,

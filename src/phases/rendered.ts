@@ -5,6 +5,7 @@ import type { Change } from '../engine/types.js';
 import type { ReadRequest, ReadResult } from '../host/types.js';
 import { CA_DIRECTORIES } from '../manifests/host-ca-directories.js';
 import { type RenderedFile, renderHost } from '../manifests/render.js';
+import type { EtcdMembership } from '../manifests/static-pods/etcd.js';
 import type { PhaseContext } from './context.js';
 
 const RESOLVED_UNIT = 'systemd-resolved.service';
@@ -20,6 +21,7 @@ export function renderedFor(
   context: PhaseContext,
   host: string,
   seen: ReadResult,
+  membership: EtcdMembership = {},
 ): ReadonlyMap<string, RenderedFile> {
   const hostname = context.facts.get(host)?.hostname;
   const external = context.trust
@@ -30,6 +32,7 @@ export function renderedFor(
     systemdResolved: seen.units.get(RESOLVED_UNIT)?.active === 'active',
     externalCA: external,
     patches: context.patches.get(host) ?? [],
+    ...membership,
     ...(hostname === undefined ? {} : { hostname }),
   });
 }
@@ -40,8 +43,9 @@ export function renderedChanges(
   host: string,
   seen: ReadResult,
   paths: readonly string[],
+  membership: EtcdMembership = {},
 ): Change[] {
-  const rendered = renderedFor(context, host, seen);
+  const rendered = renderedFor(context, host, seen, membership);
   return paths.flatMap((path) => {
     const file = rendered.get(path);
     if (file === undefined) return [];

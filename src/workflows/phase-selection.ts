@@ -1,7 +1,7 @@
 import { didYouMean, nearest } from '../config/suggest.js';
 import type { Phase } from '../engine/phase.js';
 import { KeelsonError } from '../errors/keelson-error.js';
-import { API, NODES } from '../phases/artefacts.js';
+import { API, ETCD, NODES } from '../phases/artefacts.js';
 import type { KeelsonPhase, PhaseContext } from '../phases/context.js';
 import { APPLY_PHASES } from '../phases/phases.js';
 
@@ -50,13 +50,12 @@ export function phasesNamed(name: string, phases: readonly KeelsonPhase[] = APPL
   });
 }
 
-/** What joining hosts takes: every phase of a host, and of the cluster's phases those about its nodes. */
+/** What joining hosts takes: every phase of a host, and of the cluster's those about its nodes and members. */
 export function joinPhases(phases: readonly KeelsonPhase[] = APPLY_PHASES): KeelsonPhase[] {
   return phases.filter(
     (phase) =>
       phase.target !== 'cluster' ||
-      touches(phase, 'needs', NODES.name) ||
-      touches(phase, 'provides', NODES.name),
+      [NODES, ETCD].some(({ name }) => touches(phase, 'needs', name) || touches(phase, 'provides', name)),
   );
 }
 

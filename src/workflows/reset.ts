@@ -107,6 +107,10 @@ export async function resetCluster(session: Session, options: ResetOptions): Pro
         emit({ type: 'run-finished', run: 'reset', ok, changed: changesIn(plan), durationMs });
       }
     });
+  } catch (thrown) {
+    if (!(thrown instanceof KeelsonError) || thrown.code !== 'ABORTED') throw thrown;
+    const hint = 'run keelson reset again: it goes on from here';
+    throw new KeelsonError('ABORTED', thrown.message, { hint, cause: thrown });
   } finally {
     const first = session.effects.host(context.first.name);
     await first.script({ name: 'reset/state-directory', text: REMOVE_EMPTY_STATE }).catch(() => undefined);

@@ -7,11 +7,11 @@ import type { Effects } from '../engine/changes.js';
 import type { EngineEvent, TimedEvent } from '../engine/events.js';
 import type { Readers } from '../engine/phase.js';
 import { KeelsonError } from '../errors/keelson-error.js';
-import { connectAll } from '../host/pool.js';
+import { connectAll, connectSettled } from '../host/pool.js';
 import type { ConnectOptions } from '../host/settings.js';
 import type { Host, HostFacts } from '../host/types.js';
 import type { PhaseContext } from '../phases/context.js';
-import { CA_CERTIFICATE_ARTEFACT } from '../phases/join/worker.js';
+import { CA_CERTIFICATE_ARTEFACT } from '../phases/join/nodes.js';
 import { trustStore } from '../phases/trust-store.js';
 import { applyObjects } from './apply-objects.js';
 import { importImages } from './import-images.js';
@@ -26,13 +26,20 @@ export interface SessionOptions {
   signal?: AbortSignal;
   /** Connect only to these hosts (and the first control plane). */
   hosts?: readonly string[];
+  /** Leave hosts that can't be reached out, and name them in `failures`, instead of failing. */
+  tolerant?: boolean;
   now?: () => number;
 }
+
+/** A tolerant session doesn't wait long for hosts that it can do without. */
+const TOLERANT_CONNECT_MS = 2500;
 
 /** A connected cluster: what every workflow works with. Close it when done. */
 export interface Session {
   context: PhaseContext;
   hosts: ReadonlyMap<string, Host>;
+  /** Hosts that could not be reached; empty unless the session is tolerant. */
+  failures: ReadonlyMap<string, KeelsonError>;
   readers: Readers;
   effects: Effects;
   /** sha256 of the resolved configuration. */
@@ -55,11 +62,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     (host) => options.hosts === undefined || options.hosts.includes(host.name) || host.name === first.name,
   );
   const [bundle, patches] = await Promise.all([bundleOf(config), patchesOf(config)]);
-  const connected = await connectAll(wanted, {
-    ...options.connect,
-    signal,
-    concurrency: config.spec.concurrency,
-  });
+  const pool = { ...options.connect, signal, concurrency: config.spec.concurrency };
+  const { connected, failures } =
+    options.tolerant === true
+      ? await connectSettled(wanted, { connectTimeoutMs: TOLERANT_CONNECT_MS, ...pool })
+      : { connected: await connectAll(wanted, pool), failures: new Map<string, KeelsonError>() };
   try {
     const hosts = new Map([...connected].map(([name, host]): [string, Host] => [name, host.asRoot()]));
     const facts = new Map<string, HostFacts>();
@@ -102,6 +109,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     return {
       context,
       hosts,
+      failures,
       readers: hosts,
       emit,
       configDigest: digestOf(config),

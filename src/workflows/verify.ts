@@ -21,6 +21,7 @@ import {
   nodePort,
   podless,
   podToPod,
+  serviceGate,
 } from './verify/network-checks.js';
 import { nodeProblem } from './verify/pods.js';
 import { type Probe, withProbe } from './verify/probe.js';
@@ -28,6 +29,8 @@ import { reschedule } from './verify/reschedule.js';
 
 /** Milliseconds in which new services and names have to have reached every node. */
 const SETTLE_MS = 10_000;
+/** Checks that need no probe pods. */
+const PODLESS: readonly CheckName[] = ['api', 'nodes'];
 
 export interface VerifyOptions {
   /** See `selectChecks`. */
@@ -82,8 +85,12 @@ async function verified(run: Run): Promise<CheckRow[]> {
     ];
   }
   if (checks.has('nodes')) rows.push(...(await nodeRows(session, client)));
-  if ([...checks].some((check) => check !== 'api' && check !== 'nodes'))
-    rows.push(...(await withProbe(session, client, run.signal, (probe) => runChecks(run, probe))));
+  if ([...checks].some((check) => !PODLESS.includes(check))) {
+    const { result, cleanup } = await withProbe(session, client, run.signal, (probe) =>
+      runChecks(run, probe),
+    );
+    rows.push(...result, ...(checks.has('cleanup') || cleanup.result === 'failed' ? [cleanup] : []));
+  }
   return rows;
 }
 
@@ -153,6 +160,7 @@ async function runChecks(run: Run, probe: Probe): Promise<CheckRow[]> {
     dnsDomain: cluster.networking.dnsDomain,
     kubernetesService: (kubernetes?.spec as { clusterIPs?: string[] } | undefined)?.clusterIPs ?? [],
     apis,
+    serviceKnown: serviceGate({ probe, ask, patience, host: effects.host }),
   };
   const kubelets: KubeletChecks = {
     probe,

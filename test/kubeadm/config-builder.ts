@@ -7,6 +7,7 @@ import type {
   ResolvedHost,
   Timeouts,
 } from '../../src/config/types.js';
+import { TIMEOUTS } from '../unit/manifests/fixture.js';
 
 /** Deep partial of objects; arrays are given whole. */
 export type Overrides<T> = {
@@ -31,16 +32,6 @@ export interface BuildOptions {
   /** Of InitConfiguration, laid over kubeadm's defaults. */
   timeouts?: Partial<Timeouts>;
 }
-
-const TIMEOUTS: Timeouts = {
-  controlPlaneComponentHealthCheck: '4m0s',
-  kubeletHealthCheck: '4m0s',
-  kubernetesAPICall: '1m0s',
-  etcdAPICall: '2m0s',
-  tlsBootstrap: '5m0s',
-  discovery: '5m0s',
-  upgradeManifests: '5m0s',
-};
 
 /** The resolved configuration, with kubeadm's defaults filled in, and its one control plane. */
 export function buildConfig(options: BuildOptions): { config: ClusterConfig; host: ResolvedHost } {

@@ -3,9 +3,12 @@ import { join, relative } from 'node:path';
 import { type Bundle, blobPath, fileByName } from '../../bundle/bundle.js';
 import { installPackages, isDebian, missingLabTools, requireRoot } from '../../lab/tools.js';
 import { labUp } from '../../lab/up.js';
+import { controlPlaneUrl } from '../../manifests/addresses.js';
+import { localServerUrl } from '../../pki/endpoint.js';
 import { duration } from '../../report/table.js';
 import { applyCluster } from '../../workflows/apply.js';
 import { adminKubeconfig } from '../../workflows/kubeconfig.js';
+import type { Session } from '../../workflows/session.js';
 import { buildBundleWithProgress } from '../build-bundle.js';
 import { bundleDir, DEFAULT_KUBERNETES_VERSION } from '../cache.js';
 import { ownerOf, withSession } from '../cluster-options.js';
@@ -83,9 +86,15 @@ async function bringUp(file: string, kubeconfig: string, io: CliIO, global: Glob
   const values = { config: file, acceptNewHostKeys: false, askSudoPassword: false };
   await withSession(values, io, global, async ({ session }) => {
     await applyCluster(session, { stop: io.stop, owner: ownerOf(), run: 'apply' });
-    await writeFile(kubeconfig, await adminKubeconfig(session), { mode: 0o600 });
+    await writeFile(kubeconfig, await reachableKubeconfig(session), { mode: 0o600 });
     await chmod(kubeconfig, 0o600);
   });
+}
+
+/** The endpoint's name is known to the lab's machines only, so this computer uses an address. */
+async function reachableKubeconfig(session: Session): Promise<string> {
+  const { config, first } = session.context;
+  return (await adminKubeconfig(session)).replace(controlPlaneUrl(config), localServerUrl(first));
 }
 
 /** The bundle's own kubectl in `.keelson/bin`, so that nothing has to be installed here. */

@@ -1,17 +1,16 @@
-import { CREDENTIALS, STATIC_PODS } from '../artefacts.js';
+import type { HostPhase } from '../../engine/phase.js';
+import { CREDENTIALS, ETCD, STATIC_PODS } from '../artefacts.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
 import { MANIFESTS_DIR } from '../paths.js';
 import { renderedChanges, SURROUNDINGS, verdictOf } from '../rendered.js';
 
-function staticPodPhase(name: string, component: string, runIf?: (context: PhaseContext) => boolean) {
+type Particulars = Pick<HostPhase<PhaseContext>, 'name' | 'target' | 'needs' | 'provides' | 'runIf'>;
+
+function staticPodPhase(component: string, particulars: Particulars) {
   const path = `${MANIFESTS_DIR}/${component}.yaml`;
   return defineHostPhase({
-    name,
+    ...particulars,
     summary: `static pod manifest of ${component}`,
-    target: 'control-planes',
-    needs: [CREDENTIALS],
-    provides: [STATIC_PODS],
-    ...(runIf === undefined ? {} : { runIf }),
     observe: () => ({ files: [path], ...SURROUNDINGS }),
     plan: (context, host, seen) => {
       const changes = renderedChanges(context, host, seen, [path]).map((change) =>
@@ -22,10 +21,24 @@ function staticPodPhase(name: string, component: string, runIf?: (context: Phase
   });
 }
 
+const controlPlanePhase = (name: string, component: string) =>
+  staticPodPhase(component, {
+    name: `control-plane/${name}`,
+    target: 'control-planes',
+    needs: [CREDENTIALS, ETCD],
+    provides: [STATIC_PODS],
+  });
+
 /** kubeadm's `etcd local` and `control-plane …` phases. */
 export const staticPods = [
-  staticPodPhase('etcd/local', 'etcd', (context) => context.config.cluster.etcd.external === undefined),
-  staticPodPhase('control-plane/apiserver', 'kube-apiserver'),
-  staticPodPhase('control-plane/controller-manager', 'kube-controller-manager'),
-  staticPodPhase('control-plane/scheduler', 'kube-scheduler'),
+  staticPodPhase('etcd', {
+    name: 'etcd/local',
+    target: 'first-control-plane',
+    needs: [CREDENTIALS],
+    provides: [ETCD, STATIC_PODS],
+    runIf: (context) => context.config.cluster.etcd.external === undefined,
+  }),
+  controlPlanePhase('apiserver', 'kube-apiserver'),
+  controlPlanePhase('controller-manager', 'kube-controller-manager'),
+  controlPlanePhase('scheduler', 'kube-scheduler'),
 ];

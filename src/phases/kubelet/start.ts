@@ -1,5 +1,13 @@
 import { KUBELET_UNIT } from '../../manifests/kubelet.js';
-import { CREDENTIALS, IMAGES, KUBELET, KUBELET_BINARIES, RUNTIME, STATIC_PODS } from '../artefacts.js';
+import {
+  CREDENTIALS,
+  FIRST_KUBELET,
+  IMAGES,
+  KUBELET,
+  KUBELET_BINARIES,
+  RUNTIME,
+  STATIC_PODS,
+} from '../artefacts.js';
 import { defineHostPhase } from '../context.js';
 import { KUBELET_FILES, kubeletConfigChanges } from '../kubelet-files.js';
 import { SURROUNDINGS, verdictOf } from '../rendered.js';
@@ -9,7 +17,7 @@ export const startKubelet = defineHostPhase({
   summary: 'configuration of a control plane’s kubelet, and the kubelet running with it',
   target: 'first-control-plane',
   needs: [RUNTIME, IMAGES, KUBELET_BINARIES, CREDENTIALS, STATIC_PODS],
-  provides: [KUBELET],
+  provides: [KUBELET, FIRST_KUBELET],
   observe: () => ({
     files: KUBELET_FILES,
     stats: SURROUNDINGS.stats,

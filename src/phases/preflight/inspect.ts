@@ -79,6 +79,6 @@ function subjectsOf(context: PhaseContext, seen: ReadonlyMap<string, ReadResult>
 }
 
 /** What all checks say of one host. Pure. */
-export function judgeHost(subject: Subject, all: readonly Subject[]): Outcome[] {
+function judgeHost(subject: Subject, all: readonly Subject[]): Outcome[] {
   return CHECKS.flatMap(({ id, judge }) => judge({ ...subject, seen: viewFor(id, subject.seen) }, all));
 }

@@ -11,7 +11,7 @@ interface Port {
 }
 
 /** kubeadm's ports: the kubelet's on every node; of a control plane also API, managers and a local etcd. */
-export function portsOf({ host, config }: Pick<Target, 'host' | 'config'>): Port[] {
+function portsOf({ host, config }: Pick<Target, 'host' | 'config'>): Port[] {
   const ports = [{ port: 10250, owner: KUBELET }];
   if (host.localAPIEndpoint === null) return ports;
   ports.push(

@@ -11,7 +11,7 @@ const NEIGHBOURS = 4;
 const TIMEOUT_S = 2;
 
 /** A connection that the cluster needs. */
-export interface Flow {
+interface Flow {
   /** Host in the inventory, or the endpoint's name. */
   to: string;
   address: string;

@@ -18,7 +18,7 @@ interface Tool {
  * sha256sum are what files are read and put with. kube-proxy and flannel bring iptables in their images, port
  * forwarding is containerd's own: socat and ethtool are needed by none of them any more.
  */
-export const TOOLS: readonly Tool[] = [
+const TOOLS: readonly Tool[] = [
   tool('mount', 'error', 'the kubelet mounts volumes with it', 'mount', 'util-linux'),
   tool('umount', 'error', 'the kubelet unmounts volumes with it', 'mount', 'util-linux'),
   tool('losetup', 'error', 'the kubelet needs it for block volumes', 'mount', 'util-linux'),

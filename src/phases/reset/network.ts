@@ -133,7 +133,7 @@ function describeNetwork(lines: readonly string[]): string {
   const [tables, sets] = [of('table'), of('set')];
   return [
     interfaces.length === 0 ? '' : `interfaces ${interfaces.join(', ')}`,
-    routes.length === 0 ? '' : `${routes.length} routes to pods`,
+    routes.length === 0 ? '' : `${routes.length} ${routes.length === 1 ? 'route' : 'routes'} to pods`,
     ...chains.map((line) => `${line.split(' ')[1]} rules and chains of ${line.split(' ')[0]}`),
     tables.length === 0 ? '' : `nft tables ${tables.join(', ')}`,
     sets.length === 0 ? '' : `${sets.length} ipsets`,

@@ -71,8 +71,8 @@ export function ownedRequest(context: PhaseContext, host: string): ReadRequest {
 }
 
 /**
- * A file is keelson's where the journal says that keelson wrote it, and it still is what was written or a text;
- * without a journal, where it is byte for byte what keelson would write. Others' files stay.
+ * A file is keelson's where the journal says that keelson made it, or where it is byte for byte what keelson
+ * writes. Others' files stay; so does one that was there before and that keelson, interrupted, never got to.
  */
 export function ownedFiles(context: PhaseContext, host: string, seen: ReadResult): OwnedFiles {
   const journal = journalOf(seen);
@@ -88,7 +88,7 @@ export function ownedFiles(context: PhaseContext, host: string, seen: ReadResult
   for (const [path, text] of textsOf(context)) {
     const state = seen.files.get(path);
     if (state === undefined || state.type === 'missing') continue;
-    if (journal.has(path) || state.content?.toString('utf8') === text) take(path);
+    if (journal.get(path)?.first === 'create' || state.content?.toString('utf8') === text) take(path);
   }
   for (const file of binariesOf(context, host)) {
     const digest = digests.get(file.path);
@@ -99,7 +99,7 @@ export function ownedFiles(context: PhaseContext, host: string, seen: ReadResult
   for (const [path, entry] of journal) {
     const digest = digests.get(path);
     if (digest === undefined || files.has(path)) continue;
-    if (entry.digests.size === 0 || entry.digests.has(digest)) take(path);
+    if (entry.digests.size === 0 ? entry.first === 'create' : entry.digests.has(digest)) take(path);
   }
   const found = [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
   return {
@@ -119,7 +119,8 @@ export const CONTAINERD_REQUEST: ReadRequest = {
 export function ownsContainerd(seen: ReadResult): boolean {
   const unit = seen.files.get(CONTAINERD_UNIT_PATH);
   if (unit === undefined || unit.type === 'missing') return false;
-  return journalOf(seen).has(CONTAINERD_UNIT_PATH) || unit.content?.toString('utf8') === CONTAINERD_UNIT_FILE;
+  const made = journalOf(seen).get(CONTAINERD_UNIT_PATH)?.first === 'create';
+  return made || unit.content?.toString('utf8') === CONTAINERD_UNIT_FILE;
 }
 
 interface JournalEntry {

@@ -50,7 +50,13 @@ groups | while read -r at; do rmdir "$at" 2>/dev/null; done
 exit 0
 `;
 
-const WHAT = ['processes', 'shims', 'mounts', 'network namespaces', 'control groups'];
+const WHAT = [
+  ['process', 'processes'],
+  ['shim', 'shims'],
+  ['mount', 'mounts'],
+  ['network namespace', 'network namespaces'],
+  ['control group', 'control groups'],
+] as const;
 
 export const removePods = defineHostPhase({
   name: 'reset/pods',
@@ -61,9 +67,9 @@ export const removePods = defineHostPhase({
   observe: () => ({ probes: { pods: PODS_PROBE } }),
   plan: (_context, _host, seen) => {
     const counts = (seen.probes.get('pods')?.stdout ?? '').trim().split(/\s+/).map(Number);
-    const found = WHAT.flatMap((what, index) => {
+    const found = WHAT.flatMap(([one, many], index) => {
       const count = counts[index] ?? 0;
-      return count > 0 ? [`${count} ${count === 1 ? what.replace(/e?s$/, '') : what}`] : [];
+      return count > 0 ? [`${count} ${count === 1 ? one : many}`] : [];
     });
     if (found.length === 0) return leftover([]);
     const change: ActionChange = {

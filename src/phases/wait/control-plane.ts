@@ -1,9 +1,9 @@
 import { parseGoDuration } from '../../config/go-duration.js';
 import { waitUntil } from '../../engine/wait.js';
 import { toKeelsonError } from '../../errors/keelson-error.js';
-import { API, KUBELET } from '../artefacts.js';
+import { API, FIRST_KUBELET } from '../artefacts.js';
 import { defineClusterPhase, type PhaseContext } from '../context.js';
-import { withHostEvidence } from './evidence.js';
+import { withHostEvidence } from '../evidence.js';
 
 /** "ok", or why the API server is not ready. */
 export async function apiReadiness(context: PhaseContext): Promise<string> {
@@ -27,7 +27,7 @@ export const waitControlPlane = defineClusterPhase({
   name: 'wait-control-plane',
   summary: 'the API server answers /readyz',
   target: 'cluster',
-  needs: [KUBELET],
+  needs: [FIRST_KUBELET],
   provides: [API],
   check: async (context) => {
     const state = await apiReadiness(context);

@@ -3,7 +3,7 @@ import { waitUntil } from '../../engine/wait.js';
 import { toKeelsonError } from '../../errors/keelson-error.js';
 import { ADDONS, NODES } from '../artefacts.js';
 import { defineClusterPhase, type PhaseContext } from '../context.js';
-import { withPodEvidence } from './evidence.js';
+import { withPodEvidence } from '../evidence.js';
 
 interface Condition {
   type: string;

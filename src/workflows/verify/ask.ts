@@ -8,8 +8,8 @@ import { joinHostPort } from '../../manifests/addresses.js';
 import type { CheckName, CheckRow } from './checks.js';
 import type { HttpAnswer, Verdict } from './judge.js';
 
-/** Connections through one host at a time: leaves room for the API and for commands. */
-const CONNECTIONS_PER_HOST = 6;
+/** Connections through one host at a time. sshd counts sessions, not forwarded connections; one that hangs takes seconds. */
+const CONNECTIONS_PER_HOST = 24;
 
 export interface HttpTarget {
   address: string;

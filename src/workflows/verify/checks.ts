@@ -4,7 +4,7 @@ import { KeelsonError } from '../../errors/keelson-error.js';
 export const CHECKS = {
   api: {
     summary: 'the API server of every control plane is ready; without the first one nothing else is tried',
-    hint: 'on the host: crictl ps -a, journalctl -u kubelet; keelson apply puts what is missing back',
+    hint: 'on the host: journalctl -u kubelet -u containerd, and the logs under /var/log/pods; keelson apply puts back what is missing',
   },
   nodes: {
     summary: 'every host of the file is a node, and Ready',
@@ -23,7 +23,7 @@ export const CHECKS = {
     hint: 'look at the network plugin on that control plane and on the pod’s node',
   },
   'cluster-ip': {
-    summary: 'every node reaches a service by its cluster IP, at all of its pods',
+    summary: 'every node reaches a service by its cluster IP, and through it pods on other nodes',
     hint: 'look at kube-proxy on that node: kubectl -n kube-system get pods -l k8s-app=kube-proxy -o wide, and its log; then at pod-to-pod',
   },
   'node-port': {
@@ -49,6 +49,10 @@ export const CHECKS = {
   reschedule: {
     summary: 'a pod comes up on another worker after its node’s kubelet has stopped (stops a kubelet)',
     hint: 'look at the controller manager’s and the scheduler’s logs, and at the room left on the other workers',
+  },
+  cleanup: {
+    summary: 'the probe pods and their namespace go away again',
+    hint: 'kubectl get namespace -o yaml shows what holds it; the next keelson verify tries again',
   },
 } as const satisfies Record<string, { summary: string; hint: string }>;
 
@@ -133,12 +137,17 @@ export function reportOf(cluster: string, rows: readonly CheckRow[], durationMs:
   };
 }
 
+/** Checks of one way between two hosts; all others may fail because of a third. */
+const WAYS: readonly CheckName[] = ['pod-to-pod', 'api-to-pod'];
+
 /**
- * The one host that every failure between two hosts has in common, or null: the place to look first.
+ * The one host at which every failed way between two hosts begins or ends, or null: the place to look first.
  * One failure alone has no such host, since either side may be the cause.
  */
 export function suspect(rows: readonly CheckRow[]): string | null {
-  const failed = rows.filter((row) => row.result === 'failed' && row.from !== '' && row.from !== row.to);
+  const failed = rows.filter(
+    (row) => row.result === 'failed' && WAYS.includes(row.check) && row.from !== row.to,
+  );
   if (failed.length < 2) return null;
   const hosts = new Set(failed.flatMap((row) => [row.from, row.to]));
   const common = [...hosts].filter((host) => failed.every((row) => row.from === host || row.to === host));

@@ -65,7 +65,7 @@ export function judgeService(outcome: DialOutcome, pods: PodHosts, met: Set<stri
     return { passed: false, detail: `another one answered: ${JSON.stringify(stranger.slice(0, 80))}` };
   for (const name of outcome.responses) met.add(pods.get(name) ?? name);
   const tries = outcome.responses.length + outcome.errors.length;
-  const never = [...pods.values()].filter((host) => !met.has(host));
+  const never = met.size < need ? [...pods.values()].filter((host) => !met.has(host)) : [];
   const missed = never.length > 0 ? `; never met the pod on ${never.slice(0, 5).join(', ')}` : '';
   if (outcome.errors.length > 0 || tries === 0) {
     const first = shortened(outcome.errors[0] ?? 'none was made');
@@ -109,6 +109,7 @@ export function judgeName(
 function shortened(error: string): string {
   return error
     .replace(/^Get "[^"]*": /, '')
+    .replace(/context deadline exceeded \(Client\.Timeout[^)]*\)/, 'no answer within 5 s')
     .replace(/\s+/g, ' ')
     .slice(0, 200);
 }

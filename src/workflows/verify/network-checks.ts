@@ -20,6 +20,8 @@ import type { Probe } from './probe.js';
 /** The pods give a connection 5 s, and resolvers some more. */
 const DIAL_TIMEOUT_MS = 12_000;
 const PATH_TIMEOUT_MS = 5000;
+/** Milliseconds that checks of a service give kube-proxy to hear of it before they begin. */
+const SERVICE_KNOWN_MS = 3000;
 /** Connections of one round to a service: two a pod, at most this; rounds go on until enough pods were met. */
 const SERVICE_TRIES_LIMIT = 15;
 /** Different pods that every node has to meet through a service; all of them where they are fewer. */
@@ -39,6 +41,33 @@ export interface NetworkChecks {
   kubernetesService: readonly string[];
   /** Clients of all control planes' API servers, by host. */
   apis: ReadonlyMap<string, ClusterClient>;
+  /** See `serviceGate`. */
+  serviceKnown: (host: string) => Promise<void>;
+}
+
+/**
+ * Resolves once a host's own node port answers, or after a short time. A connection to a service that its node does
+ * not know yet is lost for good, since the kernel keeps its first packet's way; a node port refuses at once instead.
+ */
+export function serviceGate(
+  checks: Pick<NetworkChecks, 'probe' | 'ask' | 'host' | 'patience'>,
+): NetworkChecks['serviceKnown'] {
+  const gates = new Map<string, Promise<void>>();
+  const wait = async (name: string) => {
+    const { nodeIP: address = '' } = checks.probe.hosts.find((host) => host.name === name) ?? {};
+    const target = { address, port: checks.probe.service.nodePort, path: '/hostname' };
+    const until = Math.min(checks.patience.until, Date.now() + SERVICE_KNOWN_MS);
+    const place = { check: 'node-port', from: name, to: name } as const;
+    await settle(place, { signal: checks.patience.signal, until }, async () => {
+      const { status } = await checks.ask(checks.host(name), target, 1000);
+      return { passed: status === 200, detail: '' };
+    });
+  };
+  return (name) => {
+    const gate = gates.get(name) ?? wait(name);
+    gates.set(name, gate);
+    return gate;
+  };
 }
 
 interface Destination {
@@ -93,8 +122,13 @@ export function apiToPod(checks: NetworkChecks): Promise<CheckRow[]> {
       [...checks.probe.pods.values()].map((to) =>
         settle({ check: 'api-to-pod', from, to: to.host }, checks.patience, async (): Promise<Verdict> => {
           const path = `/api/v1/namespaces/${namespace}/pods/${to.name}:${PROBE_PORT}/proxy/hostname`;
-          const { body } = await client.request('GET', path, { timeoutMs: PATH_TIMEOUT_MS });
-          return judgeReached({ responses: [String(body)], errors: [], lookup: null }, to.name);
+          try {
+            const { body } = await client.request('GET', path, { timeoutMs: PATH_TIMEOUT_MS });
+            return judgeReached({ responses: [String(body)], errors: [], lookup: null }, to.name);
+          } catch (error) {
+            if (!(error instanceof KeelsonError) || error.code !== 'CONNECTION') throw error;
+            return { passed: false, detail: 'the API server got no answer from the pod' };
+          }
         }),
       ),
     ),
@@ -108,8 +142,9 @@ export function clusterIp(checks: NetworkChecks): Promise<CheckRow[]> {
   const need = Math.min(SERVICE_PODS_LIMIT, known.size);
   const to = { host: probe.service.clusterIP, port: PROBE_PORT, request: 'hostname', tries };
   return Promise.all(
-    [...probe.pods.values()].map((from) => {
+    [...probe.pods.values()].map(async (from) => {
       const met = new Set<string>();
+      await checks.serviceKnown(from.host);
       return settle({ check: 'cluster-ip', from: from.host, to: to.host }, checks.patience, async () =>
         judgeService(await dial(checks, from, to), known, met, need),
       );
@@ -182,15 +217,16 @@ export function dns(checks: NetworkChecks): Promise<CheckRow[]> {
   const pods = [...checks.probe.pods.values()];
   return Promise.all(
     pods.flatMap((from, index) =>
-      namesFor(checks, pods[(index + 1) % pods.length] ?? from).map((wanted) =>
-        settle({ check: 'dns', from: from.host, to: wanted.name }, checks.patience, async () =>
+      namesFor(checks, pods[(index + 1) % pods.length] ?? from).map(async (wanted) => {
+        await checks.serviceKnown(from.host);
+        return settle({ check: 'dns', from: from.host, to: wanted.name }, checks.patience, async () =>
           judgeName(
             await dial(checks, from, { host: wanted.name, port: wanted.port, request: 'hostname', tries: 1 }),
             wanted.addresses,
             wanted.proof,
           ),
-        ),
-      ),
+        );
+      }),
     ),
   );
 }
@@ -201,8 +237,8 @@ export function podless(probe: Probe, check: CheckName, hosts: readonly Resolved
     .filter((host) => !probe.pods.has(host.name))
     .map((host) => ({
       check,
-      from: host.name,
-      to: '',
+      from: '',
+      to: host.name,
       result: 'skipped',
       durationMs: 0,
       detail: 'no probe pod runs there',

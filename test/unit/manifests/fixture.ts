@@ -1,6 +1,7 @@
 import type { ClusterConfig, ResolvedHost } from '../../../src/config/types.js';
 
-const TIMEOUTS = {
+/** kubeadm's defaults. */
+export const TIMEOUTS = {
   controlPlaneComponentHealthCheck: '4m0s',
   kubeletHealthCheck: '4m0s',
   kubernetesAPICall: '1m0s',

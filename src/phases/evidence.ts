@@ -1,6 +1,6 @@
-import type { ClusterClient, KubeObject } from '../../cluster/client.js';
-import { KeelsonError, toKeelsonError } from '../../errors/keelson-error.js';
-import type { HostReader } from '../../host/types.js';
+import type { ClusterClient, KubeObject } from '../cluster/client.js';
+import { KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
+import type { HostReader } from '../host/types.js';
 import { diagnose } from './diagnosis.js';
 
 /** What a person would look at on a host whose control plane does not come up. Reads only. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { diagnose } from '../../../../src/phases/wait/diagnosis.js';
+import { diagnose } from '../../../src/phases/diagnosis.js';
 
 describe('diagnose', () => {
   it.each([

@@ -1,0 +1,63 @@
+import { firstControlPlane } from '../../config/inventory.js';
+import {
+  DEFAULT_TOKEN_GROUPS,
+  DEFAULT_TOKEN_TTL,
+  DEFAULT_TOKEN_USAGES,
+  generateToken,
+} from '../../join/token.js';
+import { createToken } from '../../workflows/token.js';
+import { CLUSTER_OPTIONS, clusterConfig, withSession } from '../cluster-options.js';
+import { defineCommand } from '../command.js';
+
+export const command = defineCommand({
+  name: 'token create',
+  summary: 'a bootstrap token',
+  details:
+    'Without [token] a random one is made. Who has it can join machines to the cluster until it expires.',
+  arguments: '[token]',
+  options: {
+    ...CLUSTER_OPTIONS,
+    ttl: {
+      flags: '--ttl <duration>',
+      description: 'time until it expires; 0 is never',
+      kind: 'string',
+      default: DEFAULT_TOKEN_TTL,
+    },
+    description: { flags: '--description <text>', description: 'what it is for', kind: 'string' },
+    usages: {
+      flags: '--usages <usages>',
+      description: `what it may be used for (default ${DEFAULT_TOKEN_USAGES.join(',')})`,
+      kind: 'list',
+    },
+    groups: {
+      flags: '--groups <groups>',
+      description: `groups that it authenticates as (default ${DEFAULT_TOKEN_GROUPS.join(',')})`,
+      kind: 'list',
+    },
+    printJoinCommand: {
+      flags: '--print-join-command',
+      description: 'print the whole kubeadm join command',
+      kind: 'boolean',
+    },
+  },
+  run: async ({ args, options, io, global }) => {
+    const config = await clusterConfig(options.config, io);
+    return withSession(
+      options,
+      io,
+      global,
+      async ({ session }) => {
+        const spec = {
+          token: args[0] ?? generateToken(),
+          ttl: options.ttl,
+          ...(options.description === undefined ? {} : { description: options.description }),
+          usages: options.usages.length > 0 ? options.usages : [...DEFAULT_TOKEN_USAGES],
+          groups: options.groups.length > 0 ? options.groups : [...DEFAULT_TOKEN_GROUPS],
+        };
+        const { join } = await createToken(session, spec);
+        return { data: { ...spec, joinCommand: join }, text: options.printJoinCommand ? join : spec.token };
+      },
+      { config, quiet: true, hosts: [firstControlPlane(config).name] },
+    );
+  },
+});

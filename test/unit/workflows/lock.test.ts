@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process';
+import { lstat, mkdtemp, readdir, readlink, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { lockScripts } from '../../../src/workflows/lock.js';
+
+async function lockPath(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'keelson-lock-'));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  return join(directory, 'state', 'lock');
+}
+
+/** Feeds a script to sh as a host does. */
+function sh(script: string, args: readonly string[]): Promise<{ code: number | null; stdout: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('sh', ['-s', '--', ...args]);
+    let stdout = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout += chunk.toString();
+    });
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, stdout }));
+    child.stdin.end(script);
+  });
+}
+
+const now = () => Math.floor(Date.now() / 1000);
+
+describe('the scripts of the lock', () => {
+  it('give it to one of many who ask at once', async () => {
+    const path = await lockPath();
+    const { acquire } = lockScripts(path);
+    const results = await Promise.all(
+      Array.from({ length: 12 }, (_, i) => sh(acquire, [`id${i}`, `owner ${i}`, '60'])),
+    );
+    expect(results.map(({ code }) => code).sort((a, b) => Number(a) - Number(b))).toEqual([
+      0,
+      ...Array.from({ length: 11 }, () => 75),
+    ]);
+    const winner = results.findIndex(({ code }) => code === 0);
+    expect(await readlink(path)).toMatch(new RegExp(`^id${winner}\\|owner ${winner}\\|\\d+$`));
+  });
+
+  it('tell who has it and for how long', async () => {
+    const path = await lockPath();
+    const { acquire } = lockScripts(path);
+    await sh(acquire, ['a', 'ann@desk (apply)', '60']);
+    const { code, stdout } = await sh(acquire, ['b', 'bob', '60']);
+    expect(code).toBe(75);
+    const [id, owner, , left] = stdout.split('|');
+    expect([id, owner]).toEqual(['a', 'ann@desk (apply)']);
+    expect(Number(left)).toBeGreaterThan(50);
+  });
+
+  it('give an expired one to one of many', async () => {
+    const path = await lockPath();
+    const { acquire, release } = lockScripts(path);
+    await sh(acquire, ['old', 'gone', '60']);
+    await sh(release, ['old']);
+    await symlink(`old|gone|${now() - 5}`, path);
+    const results = await Promise.all(
+      Array.from({ length: 12 }, (_, i) => sh(acquire, [`id${i}`, 'x', '60'])),
+    );
+    expect(results.filter(({ code }) => code === 0)).toHaveLength(1);
+    expect(await readdir(join(path, '..'))).toEqual(['lock']);
+  });
+
+  it('renew it for its holder alone', async () => {
+    const path = await lockPath();
+    const { acquire, renew } = lockScripts(path);
+    await sh(acquire, ['a', 'ann', '1']);
+    expect((await sh(renew, ['b', 'bob', '60'])).code).toBe(75);
+    expect(await readlink(path)).toMatch(/^a\|ann\|/);
+    expect((await sh(renew, ['a', 'ann', '60'])).code).toBe(0);
+    expect(Number((await readlink(path)).split('|')[2])).toBeGreaterThan(now() + 50);
+  });
+
+  it('release it for its holder alone', async () => {
+    const path = await lockPath();
+    const { acquire, release } = lockScripts(path);
+    await sh(acquire, ['a', 'ann', '60']);
+    await sh(release, ['b']);
+    expect((await lstat(path)).isSymbolicLink()).toBe(true);
+    await sh(release, ['a']);
+    await expect(lstat(path)).rejects.toThrow('ENOENT');
+    expect((await sh(acquire, ['b', 'bob', '60'])).code).toBe(0);
+  });
+});

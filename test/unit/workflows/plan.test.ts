@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import type { FileChange } from '../../../src/engine/types.js';
+import { runPhases } from '../../../src/workflows/phase-run.js';
+import { phasesNamed } from '../../../src/workflows/phase-selection.js';
+import { changesIn, makePlan } from '../../../src/workflows/plan.js';
+import { renderTrees } from '../../../src/workflows/render.js';
+import { clusterOfThree, fakeSession } from './fixture.js';
+
+/** What apply brings onto a host by other means than a file of its plan. */
+const NOT_PLANNED = new Map([
+  ['cp2', ['/etc/kubernetes/manifests/etcd.yaml']], // by etcd/join, which knows the members by then
+]);
+
+describe('a plan', () => {
+  it('brings onto fresh hosts just the files that render writes, with the same modes', async () => {
+    const config = clusterOfThree();
+    const { tasks } = await makePlan(fakeSession(config));
+    const trees = await renderTrees(config);
+    expect([...trees.keys()]).toEqual(['cp1', 'cp2', 'w1']);
+    for (const [host, tree] of trees) {
+      const planned = tasks
+        .filter((task) => task.host === host)
+        .flatMap((task) => task.changes)
+        .filter((change): change is FileChange => change.kind === 'file' && change.content?.kind !== 'blob');
+      const exceptions = NOT_PLANNED.get(host) ?? [];
+      const rendered = [...tree].filter(([path]) => !exceptions.includes(path));
+      const lines = (files: { path: string; mode: number }[]) =>
+        files.map(({ path, mode }) => `${mode.toString(8)} ${path}`).sort();
+      expect(lines(planned), host).toEqual(lines(rendered.map(([path, { mode }]) => ({ path, mode }))));
+      for (const { path, content } of planned)
+        if (content?.kind === 'text' && !path.startsWith('/etc/kubernetes/manifests/'))
+          expect(content.text, path).toBe(tree.get(path)?.content.toString());
+    }
+  });
+
+  it('holds no secret and survives JSON', async () => {
+    const plan = await makePlan(fakeSession());
+    const text = JSON.stringify(plan);
+    expect(text).not.toContain('PRIVATE KEY');
+    expect(JSON.parse(text)).toEqual(plan);
+    expect(changesIn(plan)).toBeGreaterThan(30);
+  });
+
+  it('changes nothing on any host', async () => {
+    const session = fakeSession();
+    await makePlan(session);
+    for (const host of session.fakes.values()) expect(host.mutations()).toEqual([]);
+  });
+
+  it('for a worker alone knows the CA of the first control plane', async () => {
+    const session = fakeSession();
+    await runPhases(session, { phases: phasesNamed('certs'), owner: 'me' });
+    const fresh = { ...fakeSession(), readers: session.readers };
+    const { tasks } = await makePlan(fresh, { hosts: ['w1'] });
+    expect(new Set(tasks.map((task) => task.host))).toEqual(new Set(['', 'w1']));
+    expect(fresh.context.trust.caCertificate()).toBe(
+      session.fakes.get('cp1')?.files.get('/etc/kubernetes/pki/ca.crt')?.content.toString(),
+    );
+  });
+});
