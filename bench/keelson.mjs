@@ -45,5 +45,5 @@ export async function keelsonUp({ clusterFile, log, since, signal }) {
   const provisioned = events
     .filter(({ type, phase }) => type === 'task-finished' && PROVISIONING.test(phase))
     .map(({ at }) => Math.round(Date.parse(at) - epoch));
-  return { provisioned: Math.max(...provisioned), returned, peakMiB: probe.peakMiB };
+  return { provisioned: Math.max(...provisioned), returned, peakMB: probe.peakMB };
 }

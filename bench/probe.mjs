@@ -22,6 +22,6 @@ diagnostics.subscribe('undici:request:create', () => {
 });
 
 process.once('exit', () => {
-  const peakMiB = Math.round(process.resourceUsage().maxRSS / 1024);
-  writeFileSync(process.env.KEELSON_BENCH_PROBE, JSON.stringify({ peakMiB, ...counts }));
+  const peakMB = Math.round((process.resourceUsage().maxRSS * 1024) / 1e6);
+  writeFileSync(process.env.KEELSON_BENCH_PROBE, JSON.stringify({ peakMB, ...counts }));
 });

@@ -21,7 +21,7 @@ const row = (...cells) => `| ${cells.join(' | ')} |`;
 
 function installation({ at, machine, workers, pairs, keelson, kubeadm, ratio, loadBefore }) {
   return [
-    `**A cluster of 1 control plane and ${workers} workers**, ${pairs} pairs of runs; median (least–greatest). Measured ${at} on ${machine}; load before the runs ${loadBefore.min}–${loadBefore.max}.`,
+    `**A cluster of 1 control plane and ${workers} workers**, pairs of runs: ${pairs}; median (least–greatest). Measured ${at} on ${machine}; load before the runs ${loadBefore.min}–${loadBefore.max}.`,
     '',
     row('', 'keelson', 'kubeadm script'),
     row('---', '---', '---'),
@@ -41,10 +41,10 @@ function costs({ plan, apply, start }) {
       ),
       row('commands over SSH in it, a host', plan.commandsPerHost, '2'),
       row('requests to the Kubernetes API in it', plan.apiRequests, ''),
-      row('peak memory of `plan`', plain(plan.peakMiB, 'MiB'), '200 MB'),
+      row('peak memory of `plan`', plain(plan.peakMB, 'MB'), '200 MB'),
     );
   }
-  if (apply !== undefined) rows.push(row('peak memory of `apply`', plain(apply.peakMiB, 'MiB'), '200 MB'));
+  if (apply !== undefined) rows.push(row('peak memory of `apply`', plain(apply.peakMB, 'MB'), '200 MB'));
   if (start !== undefined) {
     rows.push(
       row('`keelson --version`', plain(start.versionMs, 'ms'), '150 ms'),

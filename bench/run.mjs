@@ -78,7 +78,7 @@ async function series() {
       ),
       runs: all,
     },
-    apply: { peakMiB: spread(results.map(({ keelson }) => keelson.peakMiB)) },
+    apply: { peakMB: spread(results.map(({ keelson }) => keelson.peakMB)) },
     plan,
   };
 }
@@ -91,9 +91,9 @@ async function measure() {
     for (let index = 0; index < pairs; index += 1) await run(only);
     return null;
   }
-  const { peakMiB } = await run('keelson');
+  const { peakMB } = await run('keelson');
   const plan = await planOn();
-  const apply = { peakMiB: spread([peakMiB]) };
+  const apply = { peakMB: spread([peakMB]) };
   return only === 'plan' ? { plan, start: await measureStart() } : { plan, apply };
 }
 

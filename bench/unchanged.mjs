@@ -12,7 +12,10 @@ const PLANS = 5;
 const SETTLING_MS = 20_000;
 const STARTS = 10;
 
-/** `keelson plan`, several times, once the cluster has settled: wall time, commands and channels a host, API requests, peak memory. */
+/**
+ * `keelson plan`, several times, once the cluster has settled: wall time, commands and channels of the busiest
+ * host, API requests, peak memory in MB.
+ */
 export async function measurePlan({ clusterFile, log }) {
   await delay(SETTLING_MS);
   const loadBefore = Number(loadavg()[0].toFixed(2));
@@ -32,7 +35,7 @@ export async function measurePlan({ clusterFile, log }) {
     commandsPerHost: most(commands),
     forwardedChannels: most(channels),
     apiRequests,
-    peakMiB: spread(runs.map(({ probe }) => probe.peakMiB)),
+    peakMB: spread(runs.map(({ probe }) => probe.peakMB)),
   };
 }
 
