@@ -33,7 +33,7 @@ const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 /** Configuration and manifest of an image; the same input gives the same bytes. */
 export function assembleImage(
   config: ImageConfig,
-  layers: readonly { sha256: string; size: number; comment: string }[],
+  layers: readonly { sha256: string; size: number; diffId: string; comment: string }[],
 ): AssembledImage {
   const configuration = json(
     {
@@ -47,7 +47,7 @@ export function assembleImage(
         ...(config.user === undefined ? {} : { User: config.user }),
         WorkingDir: '/',
       },
-      rootfs: { type: 'layers', diff_ids: layers.map((layer) => `sha256:${layer.sha256}`) },
+      rootfs: { type: 'layers', diff_ids: layers.map((layer) => `sha256:${layer.diffId}`) },
       history: layers.map((layer) => ({ created: EPOCH, created_by: 'keelson', comment: layer.comment })),
     },
     CONFIG_MEDIA_TYPE,

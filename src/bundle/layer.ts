@@ -23,8 +23,8 @@ export type TarHeader = Partial<Header> & Pick<Header, 'name'>;
 
 export type FileContent = (LayerEntry & { type: 'file' })['content'];
 
-/** Uncompressed: compression would cost every host its time at import. */
-export const LAYER_MEDIA_TYPE = 'application/vnd.oci.image.layer.v1.tar';
+/** Layers are compressed: see `compress.ts`. */
+export const LAYER_MEDIA_TYPE = 'application/vnd.oci.image.layer.v1.tar+zstd';
 
 /**
  * vfs_cap_data, revision 2 with the effective flag, and bit 10 of the permitted set. All bytes are ASCII, as a

@@ -1,6 +1,7 @@
 import { chmod, copyFile, link, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BuiltComponent, digestOf, type Output, outputOf } from './cache.js';
+import { type CompressedLayer, compressLayer } from './compress.js';
 import { assembleImage } from './image.js';
 import type { ImageSpec, LayerSpec } from './image-table.js';
 import { layerIdentity, writeLayer } from './layer.js';
@@ -13,12 +14,15 @@ export async function storeImage(
   cacheDir: string,
   store: string,
 ): Promise<BundleImage> {
-  const layers = await Promise.all(spec.layers.map((layer) => layerFile(layer, built, cacheDir)));
+  const layers: CompressedLayer[] = [];
+  for (const layer of spec.layers) {
+    layers.push(await compressLayer(await layerFile(layer, built, cacheDir), cacheDir));
+  }
   for (const layer of layers) await storeBlob(store, layer, 0o444);
   const comments = spec.layers.map((layer) => ('shared' in layer ? `debian ${layer.shared}` : layer.comment));
   const image = assembleImage(
     spec.config,
-    layers.map(({ sha256, size }, index) => ({ sha256, size, comment: comments[index] ?? '' })),
+    layers.map((layer, index) => ({ ...layer, comment: comments[index] ?? '' })),
   );
   for (const blob of [image.manifest, image.config]) await writeWhole(join(store, blob.sha256), blob.bytes);
   const blobs = [image.manifest, image.config, ...image.layers].map(({ sha256, size, mediaType }) => ({

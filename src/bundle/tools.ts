@@ -70,6 +70,12 @@ const PROBES: readonly Probe[] = [
     present: () => runs('readelf', ['--version']),
   },
   {
+    tool: 'zstd',
+    purpose: 'compresses image layers',
+    package: 'zstd',
+    present: () => runs('zstd', ['--version']),
+  },
+  {
     tool: 'CA certificates',
     purpose: 'the module proxy is reached over TLS',
     package: 'ca-certificates',

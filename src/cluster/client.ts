@@ -126,7 +126,7 @@ export function clusterClient(
           host: host.name,
           retryable: true,
           cause: error,
-          hint: 'see keelson status; on the host: crictl ps -a, journalctl -u kubelet',
+          hint: 'see keelson status; on the host: journalctl -u kubelet, and the logs in /var/log/containers',
         },
       );
     }

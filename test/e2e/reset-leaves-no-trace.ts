@@ -10,12 +10,15 @@ export interface ResetLab {
 }
 
 /**
- * What is expected to differ on a machine that had a cluster: a lock file of iptables itself, and the mode of a
- * mount point that containerd changes and that can't be removed.
+ * What is expected to differ on a machine that had a cluster: a lock file of iptables itself; the mode of a mount
+ * point that containerd changes and that can't be removed; and, in a table that holds another's rules, base
+ * chains without any rule (a rule would be a line of its own).
  */
 const EXPECTED = [
   /^run: \+ f \/run\/xtables\.lock$/,
   /^tree: [-+] d 7[05][05] root:root \/var\/lib\/containerd $/,
+  /^nft: \+ \tchain [A-Z]+ \{$/,
+  /^nft: \+ \t\ttype \w+ hook \w+ priority [^;]+; policy accept;$/,
 ];
 
 /**

@@ -120,7 +120,7 @@ export function keelsonYaml(options: BuildOptions): string {
       network: { plugin: 'none' },
     },
   };
-  return `${stringify(document)}---\n${kubeadmYaml(options)}`;
+  return `${stringify(document, { compat: 'yaml-1.1' })}---\n${kubeadmYaml(options)}`;
 }
 
 function buildCluster({ kubernetesVersion, cluster = {} }: BuildOptions): ClusterConfiguration {

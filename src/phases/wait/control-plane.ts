@@ -52,7 +52,7 @@ export const waitControlPlane = defineClusterPhase({
             deadlineMs: 'ms' in limit ? limit.ms : 240_000,
             intervalMs: 100,
             signal: context.signal,
-            hint: 'on the first control plane: crictl ps -a, crictl logs, journalctl -u kubelet, journalctl -u containerd',
+            hint: 'on the first control plane: journalctl -u kubelet, and the logs in /var/log/containers',
             onState: (last) =>
               context.emit({
                 type: 'waiting',

@@ -26,7 +26,7 @@ export async function smallBundle(): Promise<Bundle> {
   const blob = async (bytes: Buffer) => {
     const digest = sha256(bytes);
     await writeFile(join(store, digest), bytes);
-    return { sha256: digest, size: bytes.length, mediaType: LAYER_MEDIA_TYPE, comment: '' };
+    return { sha256: digest, size: bytes.length, mediaType: LAYER_MEDIA_TYPE, diffId: digest, comment: '' };
   };
   const shared = await blob(Buffer.from('shared layer'));
   const image = async (name: string, roles: BundleImage['roles']): Promise<BundleImage> => {

@@ -96,7 +96,7 @@ test('a layer is known by paths, modes and content, not by where the content lie
 });
 
 test('the same configuration and layers give the same image digest', () => {
-  const layers = [{ sha256: 'a'.repeat(64), size: 1, comment: 'one' }];
+  const layers = [{ sha256: 'a'.repeat(64), size: 1, diffId: 'b'.repeat(64), comment: 'one' }];
   const digest = (user?: string) => assembleImage(user === undefined ? {} : { user }, layers).manifest.sha256;
   expect(digest()).toBe(digest());
   expect(digest('65532:65532')).not.toBe(digest());
