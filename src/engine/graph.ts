@@ -39,21 +39,21 @@ export function dependencies<C extends EngineContext>(
     }
     result.set(task, found);
   }
-  refuseCycles(result);
+  refuseCycles(result, ({ phase, host }) => `${phase} on ${host}`);
   return result;
 }
 
-/** A cycle would wait for itself for ever. */
-function refuseCycles(graph: ReadonlyMap<TaskPlan, TaskPlan[]>): void {
-  const done = new Set<TaskPlan>();
-  const visit = (task: TaskPlan, path: readonly TaskPlan[]): void => {
-    if (done.has(task)) return;
-    if (path.includes(task)) {
-      const names = [...path.slice(path.indexOf(task)), task].map(({ phase, host }) => `${phase} on ${host}`);
+/** Throws BUG where something waits for itself, which would be for ever. */
+export function refuseCycles<T>(graph: ReadonlyMap<T, readonly T[]>, nameOf: (item: T) => string): void {
+  const done = new Set<T>();
+  const visit = (item: T, path: readonly T[]): void => {
+    if (done.has(item)) return;
+    if (path.includes(item)) {
+      const names = [...path.slice(path.indexOf(item)), item].map(nameOf);
       throw new KeelsonError('BUG', `phases wait for each other: ${names.join(' → ')}`);
     }
-    for (const dependency of graph.get(task) ?? []) visit(dependency, [...path, task]);
-    done.add(task);
+    for (const dependency of graph.get(item) ?? []) visit(dependency, [...path, item]);
+    done.add(item);
   };
-  for (const task of graph.keys()) visit(task, []);
+  for (const item of graph.keys()) visit(item, []);
 }

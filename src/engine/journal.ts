@@ -13,8 +13,9 @@ printf '%s\\n' "$1" >> ${JOURNAL_PATH}
 `;
 
 export interface Journal {
-  begin: (task: TaskPlan) => Promise<void>;
-  finish: (task: TaskPlan) => Promise<void>;
+  /** Resolves when it is written, since what follows may never come to say that it ended. */
+  begin: (tasks: readonly TaskPlan[]) => Promise<void>;
+  finish: (tasks: readonly TaskPlan[]) => Promise<void>;
 }
 
 /** A journal on each host that a task works on; cluster tasks write to `fallback` (the first control plane). */
@@ -24,18 +25,17 @@ export function hostJournal(options: {
   fallback: string;
   now: () => number;
 }): Journal {
-  const append = async (task: TaskPlan, state: 'begun' | 'finished') => {
-    const entry = {
-      at: new Date(options.now()).toISOString(),
-      run: options.run,
-      phase: task.phase,
-      state,
-      changes: task.changes.map(trace),
-    };
-    const host = options.host(task.host === '' ? options.fallback : task.host);
-    await host.script({ name: 'journal/append', text: APPEND, args: [JSON.stringify(entry)] });
+  const append = async (tasks: readonly TaskPlan[], state: 'begun' | 'finished') => {
+    const [first] = tasks;
+    if (first === undefined) return;
+    const at = new Date(options.now()).toISOString();
+    const lines = tasks.map(({ phase, changes }) =>
+      JSON.stringify({ at, run: options.run, phase, state, changes: changes.map(trace) }),
+    );
+    const host = options.host(first.host === '' ? options.fallback : first.host);
+    await host.script({ name: 'journal/append', text: APPEND, args: [lines.join('\n')] });
   };
-  return { begin: (task) => append(task, 'begun'), finish: (task) => append(task, 'finished') };
+  return { begin: (tasks) => append(tasks, 'begun'), finish: (tasks) => append(tasks, 'finished') };
 }
 
 /** A change as the journal keeps it: what, which digest and which parameters, never content. */

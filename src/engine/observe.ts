@@ -1,4 +1,4 @@
-import type { HostReader, ReadRequest, ReadResult } from '../host/types.js';
+import type { ReadRequest, ReadResult } from '../host/types.js';
 
 const SEPARATOR = '\u0001';
 
@@ -31,14 +31,4 @@ export function viewFor(asker: string, merged: ReadResult): ReadResult {
     if (name.startsWith(prefix)) probes.set(name.slice(prefix.length), result);
   }
   return { files: merged.files, units: merged.units, probes };
-}
-
-/** Reads for one asker alone. */
-export async function readFor(
-  asker: string,
-  request: ReadRequest,
-  host: HostReader,
-  signal: AbortSignal,
-): Promise<ReadResult> {
-  return viewFor(asker, await host.read(mergeRequests(new Map([[asker, request]])), { signal }));
 }

@@ -50,6 +50,8 @@ export interface HostPhase<C extends EngineContext> extends PhaseBase<C> {
   serial?: boolean;
   /** Sends much: such tasks take turns, first control plane first, so that what everybody waits for goes ahead. */
   bulk?: boolean;
+  /** Phases of one group do their work on a host together: many small files in one stream. */
+  group?: string;
   /** What this phase wants to know of `host`; read together with all other phases' wishes. Pure. */
   observe: (context: C, host: string) => ReadRequest;
   /** From what was seen to the changes that make it right. Pure: no I/O, same answer for same input. */

@@ -1,7 +1,7 @@
-import { toKeelsonError } from '../errors/keelson-error.js';
+import { KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
 import type { ReadRequest, ReadResult } from '../host/types.js';
 import type { Emit } from './events.js';
-import { mergeRequests, readFor, viewFor } from './observe.js';
+import { mergeRequests, viewFor } from './observe.js';
 import type { EngineContext, HostPhase, Phase, Readers, Verdict } from './phase.js';
 import { targetsOf } from './phase.js';
 import type { TaskPlan } from './types.js';
@@ -77,19 +77,23 @@ export async function planTasks<C extends EngineContext>(options: PlanOptions<C>
   return tasks;
 }
 
-/** Observes and plans one task again, as after it was applied. */
+/** Observes and plans tasks of one host again, as after they were applied: one round trip for all of them. */
 export async function recheck<C extends EngineContext>(
-  phase: Phase<C>,
+  phases: readonly Phase<C>[],
   host: string,
   context: C,
   readers: Readers,
-): Promise<Verdict> {
-  if (phase.target === 'cluster') return phase.check(context);
+): Promise<Map<string, Verdict>> {
+  const verdicts = new Map<string, Verdict>();
+  const onHost = phases.filter((phase): phase is HostPhase<C> => phase.target !== 'cluster');
+  for (const phase of phases) {
+    if (phase.target === 'cluster') verdicts.set(phase.name, await phase.check(context));
+  }
+  if (onHost.length === 0) return verdicts;
   const reader = readers.get(host);
-  if (reader === undefined) return { standing: 'blocked', reasons: ['no connection'], changes: [] };
-  return phase.plan(
-    context,
-    host,
-    await readFor(phase.name, phase.observe(context, host), reader, context.signal),
-  );
+  if (reader === undefined) throw new KeelsonError('BUG', `no connection to ${host}`);
+  const requests = new Map(onHost.map((phase) => [phase.name, phase.observe(context, host)]));
+  const seen = await reader.read(mergeRequests(requests), { signal: context.signal });
+  for (const phase of onHost) verdicts.set(phase.name, phase.plan(context, host, viewFor(phase.name, seen)));
+  return verdicts;
 }

@@ -3,12 +3,13 @@ import { KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
 import type { Effects } from './changes.js';
 import { executeChanges } from './changes.js';
 import type { Emit } from './events.js';
-import { dependencies } from './graph.js';
+import { dependencies, refuseCycles } from './graph.js';
 import type { Journal } from './journal.js';
-import type { EngineContext, Phase, Readers } from './phase.js';
+import type { EngineContext, Phase, Readers, Verdict } from './phase.js';
 import { recheck } from './planner.js';
 import { turns } from './turns.js';
-import type { ActionChange, TaskPlan } from './types.js';
+import type { ActionChange, Change, TaskPlan } from './types.js';
+import { type Unit, unitDependencies, unitsOf } from './units.js';
 
 export interface RunOptions<C extends EngineContext> {
   phases: readonly Phase<C>[];
@@ -35,94 +36,115 @@ const BULK_TASKS = 3;
  * @throws the failure, or HOSTS_FAILED when hosts failed differently; ABORTED when stopped
  */
 export async function runTasks<C extends EngineContext>(options: RunOptions<C>): Promise<number> {
-  const { tasks, emit, stop } = options;
-  const graph = dependencies(options.phases, tasks);
+  const { emit, stop } = options;
+  const units = unitsOf(options.phases, options.tasks);
+  const graph = unitDependencies(units, dependencies(options.phases, options.tasks));
+  refuseCycles(graph, (unit) => `${unit.name} on ${unit.host}`);
   const limit = pLimit(options.concurrency);
   const bulk = turns(BULK_TASKS);
   const first = options.context.inventory[0]?.name;
   const failures: KeelsonError[] = [];
+  const written: Promise<void>[] = [];
   let changed = 0;
-  const outcomes = new Map<TaskPlan, Promise<boolean>>();
+  const outcomes = new Map<Unit, Promise<boolean>>();
 
-  const runOne = async (task: TaskPlan): Promise<boolean> => {
-    const before = await Promise.all((graph.get(task) ?? []).map(outcomeOf));
-    if (task.changes.length === 0) return before.every(Boolean);
+  const runOne = async (unit: Unit): Promise<boolean> => {
+    const before = await Promise.all((graph.get(unit) ?? []).map(outcomeOf));
+    const tasks = unit.tasks.filter((task) => task.changes.length > 0);
+    if (tasks.length === 0) return before.every(Boolean);
     if (!before.every(Boolean) || stop.aborted) {
       const reason = stop.aborted ? 'stopped' : 'something it needs failed';
-      emit({ type: 'task-skipped', phase: task.phase, host: task.host, reason });
+      for (const { phase, host } of tasks) emit({ type: 'task-skipped', phase, host, reason });
       return false;
     }
-    const phase = options.phases.find((candidate) => candidate.name === task.phase);
-    const isBulk = phase !== undefined && phase.target !== 'cluster' && phase.bulk === true;
     const inTurn = (work: () => Promise<boolean>) =>
-      isBulk ? bulk(task.host === first ? 0 : 1, work) : limit(work);
+      isBulk(options.phases, unit) ? bulk(unit.host === first ? 0 : 1, work) : limit(work);
     return inTurn(async () => {
       if (stop.aborted) return false;
       try {
-        const made = await runTask(task, options);
+        const made = await runUnit({ ...unit, tasks }, options);
         changed += made;
+        // Nothing has to wait for this: a journal that lacks it says less, never something wrong.
+        written.push(options.journal.finish(tasks));
         return true;
       } catch (thrown) {
-        const error = toKeelsonError(thrown).within(
-          task.host === '' ? { phase: task.phase } : { host: task.host, phase: task.phase },
-        );
+        const { host } = unit;
+        const phase = tasks.length === 1 ? (tasks[0]?.phase ?? unit.name) : unit.name;
+        const error = toKeelsonError(thrown).within(host === '' ? { phase } : { host, phase });
         failures.push(error);
-        emit({ type: 'task-failed', phase: task.phase, host: task.host, error });
+        emit({ type: 'task-failed', phase: error.phase ?? phase, host, error });
         return false;
       }
     });
   };
-  const outcomeOf = (task: TaskPlan): Promise<boolean> => {
-    const known = outcomes.get(task);
+  const outcomeOf = (unit: Unit): Promise<boolean> => {
+    const known = outcomes.get(unit);
     if (known !== undefined) return known;
-    const outcome = Promise.resolve(task).then(runOne);
-    outcomes.set(task, outcome);
+    const outcome = Promise.resolve(unit).then(runOne);
+    outcomes.set(unit, outcome);
     return outcome;
   };
-  const results = await Promise.all(tasks.map(outcomeOf));
+  const results = await Promise.all(units.map(outcomeOf));
+  await Promise.allSettled(written);
 
-  if (stop.aborted && !results.every(Boolean)) throw interrupted(tasks, results, changed);
+  if (stop.aborted && !results.every(Boolean)) throw interrupted(units, results, changed);
   if (failures.length > 0) throw combined(failures);
   return changed;
 }
 
-async function runTask<C extends EngineContext>(task: TaskPlan, options: RunOptions<C>): Promise<number> {
+function isBulk<C extends EngineContext>(phases: readonly Phase<C>[], unit: Unit): boolean {
+  const names = unit.tasks.map((task) => task.phase);
+  return phases.some(
+    (phase) => phase.target !== 'cluster' && phase.bulk === true && names.includes(phase.name),
+  );
+}
+
+/** Does the changes of all tasks of a unit, then looks at all of them again. */
+async function runUnit<C extends EngineContext>(unit: Unit, options: RunOptions<C>): Promise<number> {
   const { context, emit, effects, journal } = options;
-  const phase = options.phases.find((candidate) => candidate.name === task.phase);
-  if (phase === undefined) throw new KeelsonError('BUG', `the plan names an unknown phase ${task.phase}`);
-  const { host } = task;
+  const { host, tasks } = unit;
   const started = Date.now();
-  emit({ type: 'task-started', phase: task.phase, host, changes: task.changes.length });
-  await journal.begin(task);
+  const phaseOf = (name: string): Phase<C> => {
+    const phase = options.phases.find((candidate) => candidate.name === name);
+    if (phase === undefined) throw new KeelsonError('BUG', `the plan names an unknown phase ${name}`);
+    return phase;
+  };
+  const phases = tasks.map((task) => phaseOf(task.phase));
+  const owners = new Map(
+    tasks.flatMap((task) => task.changes.map((change) => [change, task.phase] as const)),
+  );
+  const ownerOf = (change: Change) => owners.get(change) ?? unit.name;
+  for (const { phase, changes } of tasks)
+    emit({ type: 'task-started', phase, host, changes: changes.length });
+  await journal.begin(tasks);
   await executeChanges({
     host,
-    changes: task.changes,
+    changes: [...owners.keys()],
     effects,
-    action: (change) => runAction(phase, host, change, context, effects),
-    onStart: (change) => emit({ type: 'change-started', phase: task.phase, host, change }),
-    onFinish: (change) => emit({ type: 'change-finished', phase: task.phase, host, change }),
+    action: (change) => runAction(phaseOf(ownerOf(change)), host, change, context, effects),
+    onStart: (change) => emit({ type: 'change-started', phase: ownerOf(change), host, change }),
+    onFinish: (change) => emit({ type: 'change-finished', phase: ownerOf(change), host, change }),
     stopped: () => options.stop.aborted,
   });
-  const after = await recheck(phase, host, context, options.readers);
-  if (after.standing !== 'satisfied') {
-    throw new KeelsonError(
-      'CONFLICT',
-      `still ${after.standing} after its changes were made: ${after.reasons.join('; ')}`,
-      {
-        hint: 'something else on the host changes the same things: see the reasons, then run apply again',
-        details: after.reasons,
-      },
-    );
+  for (const [phase, verdict] of await recheck(phases, host, context, options.readers)) {
+    if (verdict.standing !== 'satisfied') throw stillDrifted(phase, verdict);
   }
-  await journal.finish(task);
-  emit({
-    type: 'task-finished',
-    phase: task.phase,
-    host,
-    durationMs: Date.now() - started,
-    changes: task.changes.length,
-  });
-  return task.changes.length;
+  for (const { phase, changes } of tasks) {
+    emit({ type: 'task-finished', phase, host, durationMs: Date.now() - started, changes: changes.length });
+  }
+  return owners.size;
+}
+
+function stillDrifted(phase: string, { standing, reasons }: Verdict): KeelsonError {
+  return new KeelsonError(
+    'CONFLICT',
+    `still ${standing} after its changes were made: ${reasons.join('; ')}`,
+    {
+      phase,
+      hint: 'something else on the host changes the same things: see the reasons, then run apply again',
+      details: reasons,
+    },
+  );
 }
 
 async function runAction<C extends EngineContext>(
@@ -143,8 +165,10 @@ async function runAction<C extends EngineContext>(
   return code(context, effects.host(host), change);
 }
 
-function interrupted(tasks: readonly TaskPlan[], results: readonly boolean[], changed: number): KeelsonError {
-  const open = tasks.filter((task, index) => results[index] === false && task.changes.length > 0);
+function interrupted(units: readonly Unit[], results: readonly boolean[], changed: number): KeelsonError {
+  const open = units
+    .filter((_, index) => results[index] === false)
+    .flatMap((unit) => unit.tasks.filter((task) => task.changes.length > 0));
   const names = open
     .slice(0, 5)
     .map((task) => (task.host === '' ? task.phase : `${task.phase} on ${task.host}`));

@@ -59,6 +59,7 @@ export const certificatePhases = PHASES.map(({ phase, entry, summary }) => {
     name: phase,
     summary,
     target: FIRST_ONLY.includes(entry) ? 'first-control-plane' : 'control-planes',
+    group: authority ? 'certs/authorities' : 'credentials',
     needs: authority ? [] : [AUTHORITIES],
     provides: authority ? [AUTHORITIES, CREDENTIALS] : [CREDENTIALS],
     runIf: (context) =>

@@ -11,6 +11,7 @@ function staticPodPhase(component: string, particulars: Particulars) {
   return defineHostPhase({
     ...particulars,
     summary: `static pod manifest of ${component}`,
+    group: 'static-pods',
     observe: () => ({ files: [path], ...SURROUNDINGS }),
     plan: (context, host, seen) => {
       const changes = renderedChanges(context, host, seen, [path]).map((change) =>

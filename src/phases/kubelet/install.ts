@@ -1,7 +1,7 @@
 import { filesForRole } from '../../bundle/bundle.js';
 import type { Change } from '../../engine/types.js';
 import { KUBELET_DROP_IN_PATH, KUBELET_UNIT, KUBELET_UNIT_PATH } from '../../manifests/kubelet.js';
-import { KUBELET_BINARIES, NODES } from '../artefacts.js';
+import { ADDONS, KUBELET_BINARIES } from '../artefacts.js';
 import { blobChanges, digestProbe, OPERATOR_TOOLS } from '../blobs.js';
 import type { PhaseContext } from '../context.js';
 import { defineHostPhase } from '../context.js';
@@ -55,8 +55,8 @@ export const installTools = defineHostPhase({
   name: 'kubelet/tools',
   summary: 'kubectl and kubeadm, for the operator',
   target: 'all',
-  // They come last, so that nothing waits behind them for the line.
-  needs: [NODES],
+  // They come last: the cluster does not wait for them, neither for the line nor for its processors.
+  needs: [ADDONS],
   provides: [],
   bulk: true,
   observe: (context, host) => digestProbe(binaries(context, host, OPERATOR_TOOLS)),
