@@ -27,6 +27,8 @@ export const FIRST_KUBELET = inCluster('first-kubelet');
 export const KUBELET = onHost('kubelet');
 /** An API server that answers. */
 export const API = inCluster('api');
+/** A controller manager at work: it signs certificates, hands out pod subnets, makes pods. */
+export const CONTROLLERS = inCluster('controllers');
 /** RBAC and cluster-info that joining nodes need. */
 export const JOIN_RIGHTS = inCluster('join-rights');
 /** Node objects of all hosts. */

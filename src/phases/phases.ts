@@ -15,6 +15,7 @@ import { labelNodes, markControlPlane } from './nodes/mark.js';
 import { containerd } from './runtime/containerd.js';
 import { imagePhases } from './runtime/images.js';
 import { waitControlPlane } from './wait/control-plane.js';
+import { waitControllers } from './wait/controllers.js';
 import { waitReady } from './wait/ready.js';
 
 /** Every phase of an apply, providers before those that need them. */
@@ -27,6 +28,7 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   ...staticPods,
   startKubelet,
   waitControlPlane,
+  waitControllers,
   uploadConfig,
   bootstrapRights,
   clusterInfo,

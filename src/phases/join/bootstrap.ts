@@ -15,14 +15,14 @@ import { controlPlaneUrl } from '../../manifests/addresses.js';
 import { KUBELET_UNIT } from '../../manifests/kubelet.js';
 import { SECRET_MODE } from '../../pki/table.js';
 import type { PhaseContext } from '../context.js';
-import { BOOTSTRAP_KUBELET_CONF, KUBELET_CONF } from '../paths.js';
+import { BOOTSTRAP_KUBELET_CONF, KUBELET_CLIENT_CERTIFICATE } from '../paths.js';
 
 /** Long enough for a slow host, short enough to be worthless afterwards; deleted as soon as it was used. */
 const TOKEN_TTL = '15m0s';
 
 /** Looks every 100 ms, on the host, for what TLS bootstrap leaves behind. */
 const AWAIT_BOOTSTRAP = `i=0
-while ! [ -s ${KUBELET_CONF} ]; do
+while ! [ -s ${KUBELET_CLIENT_CERTIFICATE} ]; do
   i=$((i+1)); [ $i -gt "$1" ] && exit 1
   sleep 0.1
 done

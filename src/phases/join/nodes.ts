@@ -5,6 +5,7 @@ import { KUBELET_UNIT } from '../../manifests/kubelet.js';
 import { CERTIFICATE_MODE, certificatePaths } from '../../pki/table.js';
 import {
   API,
+  CONTROLLERS,
   CREDENTIALS,
   IMAGES,
   JOIN_RIGHTS,
@@ -15,7 +16,7 @@ import {
 } from '../artefacts.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
 import { KUBELET_FILES, kubeletConfigChanges } from '../kubelet-files.js';
-import { KUBELET_CONF } from '../paths.js';
+import { KUBELET_CLIENT_CERTIFICATE, KUBELET_CONF } from '../paths.js';
 import { SURROUNDINGS, verdictOf } from '../rendered.js';
 import { bootstrapKubelet } from './bootstrap.js';
 
@@ -37,7 +38,7 @@ function joinPhase({ bringsCa, ...phase }: JoinPhase) {
     ...phase,
     observe: (context) => ({
       files: [...KUBELET_FILES, KUBELET_CONF, caPathOf(context)],
-      stats: SURROUNDINGS.stats,
+      stats: [...SURROUNDINGS.stats, KUBELET_CLIENT_CERTIFICATE],
       units: [KUBELET_UNIT, ...SURROUNDINGS.units],
     }),
     plan: (context, host, seen) => planJoin(context, host, seen, bringsCa),
@@ -45,7 +46,7 @@ function joinPhase({ bringsCa, ...phase }: JoinPhase) {
   });
 }
 
-const HOST_NEEDS = [API, JOIN_RIGHTS, RUNTIME, IMAGES, KUBELET_BINARIES];
+const HOST_NEEDS = [API, CONTROLLERS, JOIN_RIGHTS, RUNTIME, IMAGES, KUBELET_BINARIES];
 
 export const joinWorker = joinPhase({
   name: 'join/worker',
@@ -67,11 +68,14 @@ export const joinControlPlane = joinPhase({
 
 const caPathOf = (context: PhaseContext) => certificatePaths(context.config.cluster, { baseName: 'ca' }).cert;
 
+const exists = (seen: ReadResult, path: string) => (seen.files.get(path)?.type ?? 'missing') !== 'missing';
+
 function planJoin(context: PhaseContext, host: string, seen: ReadResult, bringsCa: boolean): Verdict {
   const caPath = caPathOf(context);
   const found = seen.files.get(caPath)?.content?.toString();
   const wanted = context.trust.caCertificate();
-  const joined = seen.files.get(KUBELET_CONF)?.type === 'file';
+  // The kubelet writes kubelet.conf when it asks; it belongs to the cluster once it has its certificate.
+  const joined = [KUBELET_CONF, KUBELET_CLIENT_CERTIFICATE].every((path) => exists(seen, path));
   if (joined && found !== wanted) {
     const reason = `${host} belongs to another cluster: its ${caPath} is not this cluster's CA. To give it up: keelson reset --host ${host}`;
     return { standing: 'blocked', reasons: [reason], changes: [] };
