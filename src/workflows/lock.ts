@@ -24,11 +24,12 @@ exec 9< "${dirname(path)}"
 flock 9
 `;
   return {
-    // Arguments: id, owner, expiry in seconds. Ends with 75 and prints the holder where there is one.
+    // Arguments: id, owner, expiry in seconds, id of a holder known to be dead. Ends with 75 and prints the
+    // holder where there is one.
     acquire: `${alone}now=$(date +%s)
 held=$(readlink "${path}")
 until=\${held##*|}
-if [ -n "$held" ] && [ "$until" -ge "$now" ]; then
+if [ -n "$held" ] && [ "$until" -ge "$now" ] && [ "\${held%%|*}" != "\${4:-}" ]; then
   printf '%s|%s' "$held" "$((until - now))"
   exit 75
 fi
@@ -68,7 +69,7 @@ export async function withLock<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const host = session.effects.host(session.context.first.name);
-  const id = randomBytes(6).toString('hex');
+  const id = `${hostname()}#${process.pid}#${randomBytes(6).toString('hex')}`;
   const args = [id, `${options.owner} (${options.run})`.replaceAll('|', ' '), String(EXPIRY_SECONDS)];
   await acquire(host, args);
   const renewal = setInterval(() => {
@@ -90,10 +91,15 @@ export async function withLock<T>(
   }
 }
 
-async function acquire(host: Host, args: readonly string[]): Promise<void> {
-  const result = await host.script({ name: 'lock/acquire', text: ACQUIRE, args }, { acceptCodes: [0, 75] });
+async function acquire(host: Host, args: readonly string[], dead = ''): Promise<void> {
+  const result = await host.script(
+    { name: 'lock/acquire', text: ACQUIRE, args: [...args, dead] },
+    { acceptCodes: [0, 75] },
+  );
   if (result.code === 0) return;
-  const [, owner, , left] = result.stdout.toString('utf8').split('|');
+  const [holder = '', owner, , left] = result.stdout.toString('utf8').split('|');
+  // A run of this computer that was killed is not waited for.
+  if (dead === '' && isDeadHere(holder)) return acquire(host, args, holder);
   throw new KeelsonError(
     'LOCKED',
     `the cluster is locked by ${owner ?? 'someone'}, for another ${left ?? '?'} s unless renewed`,
@@ -102,4 +108,16 @@ async function acquire(host: Host, args: readonly string[]): Promise<void> {
       hint: `wait for it to finish; a holder that died loses the lock after ${EXPIRY_SECONDS} s`,
     },
   );
+}
+
+/** Whether a lock's id names a process of this computer that no longer runs. */
+export function isDeadHere(id: string, here: string = hostname()): boolean {
+  const [machine, pid] = id.split('#');
+  if (machine !== here || pid === undefined || !/^\d+$/.test(pid)) return false;
+  try {
+    process.kill(Number(pid), 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
 }

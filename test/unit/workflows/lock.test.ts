@@ -3,7 +3,7 @@ import { lstat, mkdtemp, readdir, readlink, rm, symlink } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { lockScripts } from '../../../src/workflows/lock.js';
+import { isDeadHere, lockScripts } from '../../../src/workflows/lock.js';
 
 async function lockPath(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'keelson-lock-'));
@@ -85,5 +85,23 @@ describe('the scripts of the lock', () => {
     await sh(release, ['a']);
     await expect(lstat(path)).rejects.toThrow('ENOENT');
     expect((await sh(acquire, ['b', 'bob', '60'])).code).toBe(0);
+  });
+});
+
+describe('a lock of a run that was killed', () => {
+  it('is taken over by its id, and by no other', async () => {
+    const path = await lockPath();
+    const { acquire } = lockScripts(path);
+    await sh(acquire, ['desk#1#a', 'ann', '60']);
+    expect((await sh(acquire, ['b', 'bob', '60', 'desk#2#x'])).code).toBe(75);
+    expect((await sh(acquire, ['b', 'bob', '60', 'desk#1#a'])).code).toBe(0);
+    expect(await readlink(path)).toMatch(/^b\|bob\|/);
+  });
+
+  it('counts as dead only on this computer and when its process is gone', () => {
+    expect(isDeadHere(`desk#${process.pid}#a`, 'desk')).toBe(false);
+    expect(isDeadHere('desk#4194999#a', 'desk')).toBe(true);
+    expect(isDeadHere('desk#4194999#a', 'other')).toBe(false);
+    expect(isDeadHere('b1946ac92492', 'desk')).toBe(false);
   });
 });
