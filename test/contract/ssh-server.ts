@@ -39,10 +39,12 @@ export interface TestServerOptions {
 }
 
 export function generateKey(): { openssh: string; public: Buffer } {
-  const pair = ssh2.utils.generateKeyPairSync('ed25519');
-  const key = ssh2.utils.parseKey(pair.private);
-  if (key instanceof Error) throw key;
-  return { openssh: pair.private, public: key.getPublicSSH() };
+  // One key in some hundred that ssh2 makes can't be read again, not even by itself.
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync('ed25519');
+    const key = ssh2.utils.parseKey(pair.private);
+    if (!(key instanceof Error)) return { openssh: pair.private, public: key.getPublicSSH() };
+  }
 }
 
 function parsePublic(blob: Buffer): ParsedKey {
