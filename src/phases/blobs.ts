@@ -2,6 +2,9 @@ import type { BundleFile } from '../bundle/lock.js';
 import { digestScript } from '../engine/digests.js';
 import type { FileChange, ReadRequest, ReadResult } from '../engine/types.js';
 
+/** Images of the bundle that only `verify` brings to a host, when it needs them. */
+export const ON_DEMAND_IMAGES: readonly string[] = ['agnhost'];
+
 /** What an operator finds on a node beside the kubelet; the cluster itself runs without. */
 export const OPERATOR_TOOLS: readonly string[] = ['kubectl', 'kubeadm'];
 

@@ -28,11 +28,6 @@ export function describeChange(change: Change): string {
   }
 }
 
-/** The task's place: `certs/ca on cp1`, `addon/coredns`. */
-export function placeOf(task: { phase: string; host: string }): string {
-  return task.host === '' ? task.phase : `${task.phase} on ${task.host}`;
-}
-
 /** Tasks that would change something. */
 export function pending(tasks: readonly TaskPlan[]): TaskPlan[] {
   return tasks.filter((task) => task.changes.length > 0 || task.standing === 'blocked');

@@ -1,4 +1,3 @@
-import type { TimedEvent } from '../engine/events.js';
 import type { Reporter } from './lines.js';
 import { jsonLines, textLines } from './lines.js';
 
@@ -28,16 +27,4 @@ export async function reporterFor(options: ReporterOptions): Promise<Reporter> {
     return liveView(options.hosts, options.stream);
   }
   return textLines(write, { verbose: options.verbose });
-}
-
-/** Events to several reporters. */
-export function fanOut(reporters: readonly Reporter[]): Reporter {
-  return {
-    event: (event: TimedEvent) => {
-      for (const reporter of reporters) reporter.event(event);
-    },
-    close: async () => {
-      for (const reporter of reporters) await reporter.close();
-    },
-  };
 }

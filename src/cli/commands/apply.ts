@@ -6,7 +6,7 @@ import { planText } from '../../report/plan-text.js';
 import { duration } from '../../report/table.js';
 import { applyCluster } from '../../workflows/apply.js';
 import { makePlan } from '../../workflows/plan.js';
-import { CLUSTER_OPTIONS, ownerOf, withSession } from '../cluster-options.js';
+import { CLUSTER_OPTIONS, ownerOf, PREFLIGHT_OPTIONS, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 
 export const command = defineCommand({
@@ -17,11 +17,7 @@ export const command = defineCommand({
   options: {
     ...CLUSTER_OPTIONS,
     dryRun: { flags: '--dry-run', description: 'show the plan and change nothing', kind: 'boolean' },
-    ignorePreflightErrors: {
-      flags: '--ignore-preflight-errors <names>',
-      description: 'checks whose errors are warnings; all for every one',
-      kind: 'list',
-    },
+    ...PREFLIGHT_OPTIONS,
   },
   run: async ({ args, options, io, global }) =>
     withSession(options, io, global, async ({ session, config }) => {

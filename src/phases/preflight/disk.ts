@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { filesForRole, imagesForRole } from '../../bundle/bundle.js';
 import { quote } from '../../host/quote.js';
+import { ON_DEMAND_IMAGES } from '../blobs.js';
 import {
   defineCheck,
   error,
@@ -15,9 +16,6 @@ import {
 const CONTAINERD = '/var/lib/containerd';
 const KUBELET = '/var/lib/kubelet';
 const CONTENT = `${CONTAINERD}/io.containerd.content.v1.content/blobs/sha256`;
-
-/** Images of the bundle that only `verify` brings to a host. */
-const ON_DEMAND = ['agnhost'];
 
 /** Typical growth of a compressed layer when it is unpacked. */
 const GZIP_GROWTH = 3;
@@ -73,7 +71,7 @@ export function needsOf(
     .map((file) => ({ directory: posix.dirname(file.path), bytes: file.size }));
   const sent = new Set(blobs);
   for (const image of imagesForRole(bundle, host.role)) {
-    if (ON_DEMAND.includes(image.name)) continue;
+    if (ON_DEMAND_IMAGES.includes(image.name)) continue;
     for (const blob of image.blobs) {
       if (sent.has(blob.sha256)) continue;
       sent.add(blob.sha256);

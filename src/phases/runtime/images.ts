@@ -3,15 +3,13 @@ import type { BundleImage } from '../../bundle/lock.js';
 import type { Artefact, Target } from '../../engine/phase.js';
 import type { ImageChange } from '../../engine/types.js';
 import { ADDON_IMAGES, IMAGES, RUNTIME } from '../artefacts.js';
+import { ON_DEMAND_IMAGES } from '../blobs.js';
 import type { PhaseContext } from '../context.js';
 import { defineHostPhase } from '../context.js';
 import { verdictOf } from '../rendered.js';
 
 /** Without these a control plane does not come up; everything else can follow while it starts. */
 const STATIC_POD_IMAGES = ['pause', 'etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'];
-
-/** The probe image is only brought by `verify`, when it is needed. */
-const ON_DEMAND = ['agnhost'];
 
 /** `REF TYPE DIGEST SIZE …` of every image that the kubelet can see. */
 const IMAGES_PROBE = 'ctr --namespace k8s.io images list 2>/dev/null; true';
@@ -27,7 +25,7 @@ interface ImagesPhase {
 function imagesPhase({ name, summary, target, provides, wants }: ImagesPhase) {
   const wanted = (context: PhaseContext, host: string) =>
     imagesForRole(context.bundle, context.hostNamed(host).role).filter(
-      (image) => !ON_DEMAND.includes(image.name) && wants(image),
+      (image) => !ON_DEMAND_IMAGES.includes(image.name) && wants(image),
     );
   return defineHostPhase({
     name,
