@@ -1,7 +1,8 @@
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { FileSpec, Host } from '../host/types.js';
 import { recordDigests } from './digests.js';
-import type { ActionChange, Change, FileChange, ImageChange, ObjectChange } from './types.js';
+import { changePackages } from './packages.js';
+import type { ActionChange, Change, FileChange, ImageChange, ObjectChange, PackageChange } from './types.js';
 
 /** How changes reach the world; handed in, so that the engine knows neither bundles nor the API. */
 export interface Effects {
@@ -75,6 +76,11 @@ async function executeBatch(
     }
     case 'service':
       return effects.host(host).service(first.op, first.op === 'daemon-reload' ? undefined : first.unit);
+    case 'package':
+      return changePackages(
+        effects.host(host),
+        batch.filter((change): change is PackageChange => change.kind === 'package'),
+      );
     case 'image':
       return effects.importImages(
         effects.host(host),

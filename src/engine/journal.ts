@@ -49,6 +49,8 @@ function trace(change: Change): Record<string, string> {
       };
     case 'service':
       return { service: change.unit, op: change.op };
+    case 'package':
+      return { package: change.name, op: change.op };
     case 'image':
       return { image: change.reference, digest: change.digest };
     case 'object':

@@ -27,10 +27,18 @@ export interface FileChange {
 
 export interface ServiceChange {
   kind: 'service';
-  op: 'start' | 'stop' | 'restart' | 'enable' | 'disable' | 'daemon-reload';
+  op: 'start' | 'stop' | 'restart' | 'reload' | 'enable' | 'disable' | 'daemon-reload';
   unit: string;
   reason: string;
   disrupts?: boolean;
+}
+
+/** A package of the host's distribution, by the distribution's own package manager. */
+export interface PackageChange {
+  kind: 'package';
+  op: 'install' | 'remove';
+  name: string;
+  reason: string;
 }
 
 export interface ImageChange {
@@ -66,7 +74,7 @@ export interface ActionChange {
   destroys?: boolean;
 }
 
-export type Change = FileChange | ServiceChange | ImageChange | ObjectChange | ActionChange;
+export type Change = FileChange | ServiceChange | PackageChange | ImageChange | ObjectChange | ActionChange;
 
 /** What the check of one phase on one host says. */
 export type Standing = 'satisfied' | 'drifted' | 'missing' | 'blocked';

@@ -19,6 +19,8 @@ export function describeChange(change: Change): string {
     }
     case 'service':
       return `! service ${change.op}${change.op === 'daemon-reload' ? '' : ` ${change.unit}`}${flags}`;
+    case 'package':
+      return `${change.op === 'install' ? '+' : '-'} package ${change.name}`;
     case 'image':
       return `+ image ${change.reference} (${bytes(change.size)})`;
     case 'object':

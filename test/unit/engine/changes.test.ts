@@ -49,6 +49,14 @@ it('puts neighbouring files as one stream, and keeps the order around services a
   expect(calls).toEqual(['put /a /b', 'service restart kubelet.service', 'put /c', 'remove /d /e']);
 });
 
+it('installs neighbouring packages together', async () => {
+  const install = (name: string): Change => ({ kind: 'package', op: 'install', name, reason: '' });
+  const host = createFakeHost();
+  host.on(/^<packages/, {});
+  await execute([install('haproxy'), install('keepalived')], { host: () => host });
+  expect(host.calls.map(({ what }) => what)).toEqual(['<packages/install> install haproxy keepalived']);
+});
+
 it('imports neighbouring images and applies neighbouring objects together, and runs actions one by one', async () => {
   const image = (reference: string): Change => ({
     kind: 'image',
