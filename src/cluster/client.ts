@@ -89,6 +89,7 @@ export function refOf(object: KubeObject): ObjectRef {
 
 /**
  * A client of the API server at `address:port` as `host` sees it, through the host's SSH connection.
+ * @param servername what the server's certificate is checked for; default the Service's name, which each has
  * Errors: CONNECTION (retryable) while nothing answers, API with the server's own message otherwise;
  * 409 is CONFLICT; 429 and 5xx are retryable.
  */
@@ -97,8 +98,9 @@ export function clusterClient(
   endpoint: Endpoint,
   credentials: ClientCredentials,
   signal: AbortSignal,
+  servername = 'kubernetes',
 ): ClusterClient {
-  const agent = tlsAgent(host, endpoint, credentials, 'kubernetes');
+  const agent = tlsAgent(host, endpoint, credentials, servername);
 
   const request: ClusterClient['request'] = async (method, path, options = {}) => {
     let response: Dispatcher.ResponseData;

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as tlsConnect } from 'node:tls';
 import { Agent } from 'undici';
@@ -18,7 +19,7 @@ export interface Endpoint {
 
 /**
  * An HTTP agent whose connections go through the host's SSH connection and are TLS with client certificate.
- * @param servername name that the server's certificate is checked for
+ * @param servername name or address that the server's certificate is checked for
  */
 export function tlsAgent(
   host: HostReader,
@@ -35,7 +36,9 @@ export function tlsAgent(
       host.forward(endpoint.address, endpoint.port).then(
         (channel: Duplex) => {
           const { ca, cert, key } = credentials;
-          const socket = tlsConnect({ socket: channel, ca, cert, key, servername });
+          // An address is no server name of TLS, and is checked all the same.
+          const checked = isIP(servername) === 0 ? { servername } : { host: servername, servername: '' };
+          const socket = tlsConnect({ socket: channel, ca, cert, key, ...checked });
           socket.once('secureConnect', () => callback(null, socket));
           socket.once('error', (error) => callback(error, null));
         },

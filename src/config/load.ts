@@ -5,6 +5,7 @@ import { parseSource, problemAt, type Source, type SourceDocument } from './docu
 import { migrateDocuments } from './migrate.js';
 import { configError } from './problems.js';
 import { resolveConfig } from './resolve.js';
+import { endpointFields, oneEndpoint, virtualAddress } from './rules/endpoint.js';
 import { controlPlanes, joinIdentity, nodeAddresses, uniqueHosts } from './rules/hosts.js';
 import {
   bootstrapTokens,
@@ -49,6 +50,9 @@ const RULES: readonly Rule[] = [
   nodeRanges,
   hostsOutsideOfRanges,
   flannel,
+  endpointFields,
+  virtualAddress,
+  oneEndpoint,
   featureGates,
   etcd,
   bootstrapTokens,

@@ -2,6 +2,7 @@ import { stringify } from 'yaml';
 import { firstControlPlane } from './inventory.js';
 import type {
   ClusterConfig,
+  EndpointSpec,
   EnvVar,
   NodeRegistration,
   ResolvedHost,
@@ -41,7 +42,7 @@ export function kubeadmDocuments(config: ClusterConfig): object[] {
 }
 
 function clusterDocument(config: ClusterConfig): object {
-  const { network, bundle, runtime, ignorePreflightErrors, concurrency } = config.spec;
+  const { network, endpoint, bundle, runtime, ignorePreflightErrors, concurrency } = config.spec;
   const [any] = config.hosts;
   return {
     apiVersion: 'keelson.dev/v1alpha1',
@@ -51,12 +52,19 @@ function clusterDocument(config: ClusterConfig): object {
       ...(any === undefined ? {} : { ssh: sharedSsh(any.ssh) }),
       hosts: config.hosts.map((host) => hostEntry(host, host === firstControlPlane(config))),
       network: network.plugin === 'flannel' && network.backend === 'host-gw' ? hostGateway(network) : network,
+      ...(endpoint === null ? {} : { endpoint: endpointEntry(endpoint) }),
       ...(bundle === null ? {} : { bundle }),
       runtime,
       ignorePreflightErrors,
       concurrency,
     },
   };
+}
+
+/** The address of a node-local endpoint is no choice. */
+function endpointEntry(endpoint: EndpointSpec): object {
+  if (endpoint.provider !== 'node-local') return endpoint;
+  return { provider: endpoint.provider, port: endpoint.port, expose: endpoint.expose };
 }
 
 /** host-gw has none of the settings of vxlan. */

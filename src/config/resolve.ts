@@ -1,3 +1,4 @@
+import { endpointText, resolveEndpoint } from './endpoint.js';
 import { normaliseGoDuration } from './go-duration.js';
 import { resolveHosts } from './resolve-hosts.js';
 import type { ClusterInput } from './schema/cluster.js';
@@ -43,12 +44,24 @@ export function resolveConfig(
     'KubeletConfiguration',
   );
   const initTimeouts = mergeTimeouts(TIMEOUTS, InitConfiguration?.timeouts);
+  const hosts = resolveHosts(documents, around);
+  const local = hosts.find((host) => host.state === 'present' && host.localAPIEndpoint !== null);
+  const endpoint = resolveEndpoint(
+    Cluster.spec.endpoint,
+    ClusterConfiguration,
+    local?.localAPIEndpoint?.advertiseAddress ?? '',
+    local?.localAPIEndpoint?.bindPort ?? 0,
+  );
+  const cluster = resolveCluster(ClusterConfiguration);
   return {
     name: Cluster.metadata.name,
     file: around.file,
-    spec: resolveSpec(Cluster, kubelet, around),
-    hosts: resolveHosts(documents, around),
-    cluster: resolveCluster(ClusterConfiguration),
+    spec: { ...resolveSpec(Cluster, kubelet, around), endpoint },
+    hosts,
+    cluster:
+      endpoint === null || cluster.controlPlaneEndpoint !== undefined
+        ? cluster
+        : { ...cluster, controlPlaneEndpoint: endpointText(endpoint) },
     init: {
       bootstrapTokens: (InitConfiguration?.bootstrapTokens ?? []).map(resolveToken),
       ...given('certificateKey', InitConfiguration?.certificateKey),
@@ -117,7 +130,11 @@ function resolveEtcd(etcd: ClusterConfigurationInput['etcd']): ClusterConfigurat
   return { local: { ...local, dataDir: local.dataDir || '/var/lib/etcd' } };
 }
 
-function resolveSpec({ spec }: ClusterInput, kubelet: ComponentConfig, around: Surroundings): ClusterSpec {
+function resolveSpec(
+  { spec }: ClusterInput,
+  kubelet: ComponentConfig,
+  around: Surroundings,
+): Omit<ClusterSpec, 'endpoint'> {
   return {
     network: resolveNetwork(spec.network),
     bundle: spec.bundle ? absolutePath(spec.bundle, around) : null,

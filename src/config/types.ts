@@ -148,8 +148,33 @@ export type NetworkSpec =
     }
   | { plugin: 'none' };
 
+/**
+ * Where hosts and clients reach the API. `address:port` is the cluster's controlPlaneEndpoint.
+ * external: a load balancer or a name that is somebody else's; keepalived-haproxy: a virtual address that the
+ * control planes hold in turn; node-local: a loopback address, where every host has a load balancer of its own.
+ */
+export type EndpointSpec =
+  | { provider: 'external'; address: string; port: number }
+  | {
+      provider: 'keepalived-haproxy';
+      address: string;
+      port: number;
+      /** Interface of the virtual address; undefined: the one with the control plane's own address. */
+      interface?: string;
+      virtualRouterId: number;
+    }
+  | {
+      provider: 'node-local';
+      address: string;
+      port: number;
+      /** Listen on the hosts' own addresses too. */
+      expose: boolean;
+    };
+
 export interface ClusterSpec {
   network: NetworkSpec;
+  /** null: there is none, and the first control plane's own address is used. */
+  endpoint: EndpointSpec | null;
   /** Absolute path of the bundle directory; null where none was named. */
   bundle: string | null;
   /** Kernel and container settings for hosts such as lab machines. */

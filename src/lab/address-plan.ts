@@ -51,6 +51,11 @@ export function gatewayOf(subnet: string): string {
   return inSubnet(subnet, 1);
 }
 
+/** Virtual address of a lab's control planes, which no machine has. */
+export function virtualAddressOf(subnet: string): string {
+  return inSubnet(subnet, 10);
+}
+
 /** Names, roles and addresses of a lab, control planes first. Throws USAGE for numbers that do not fit. */
 export function planNodes(
   subnet: string,

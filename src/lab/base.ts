@@ -27,6 +27,9 @@ const PACKAGES = [
   'ca-certificates',
   'iputils-ping',
   'sudo',
+  // Machines have no route to a mirror, so what an API endpoint needs is there from the start.
+  'haproxy',
+  'keepalived',
 ] as const;
 
 export interface BaseOptions {

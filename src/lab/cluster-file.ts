@@ -1,13 +1,17 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { type Document, isMap, isSeq, parseAllDocuments, stringify, type YAMLMap } from 'yaml';
 import { API_NAME } from './node-files.js';
-import type { ClusterFileOutcome, LabNode } from './types.js';
+import type { ClusterFileOutcome, LabEndpoint, LabNode } from './types.js';
 
 export interface ClusterFileSpec {
   name: string;
   nodes: readonly LabNode[];
   kubernetesVersion: string;
   bundle: string;
+  /** Default: external with several control planes, none with one. */
+  endpoint?: LabEndpoint | undefined;
+  /** For keepalived-haproxy: an address that no machine has. */
+  virtualAddress: string;
   /** cgroup mode of this computer, which its machines share. */
   cgroupVersion: 1 | 2;
 }
@@ -20,10 +24,24 @@ const EVICTION = {
   'imagefs.available': '1%',
 };
 
+/** `spec.endpoint` of a lab. */
+function endpointEntry(endpoint: LabEndpoint, virtualAddress: string): Record<string, unknown> {
+  switch (endpoint) {
+    case 'external':
+      return { provider: 'external', address: API_NAME };
+    case 'keepalived-haproxy':
+      return { provider: 'keepalived-haproxy', address: virtualAddress };
+    case 'node-local':
+      // So that this computer, which has no load balancer of its own, can use that of a machine.
+      return { provider: 'node-local', expose: true };
+  }
+}
+
 /** cluster.yaml of a lab as it is first written; paths in it count from the file's own directory. */
 export function clusterFileText(spec: ClusterFileSpec): string {
   const v1 = spec.cgroupVersion === 1;
   const several = spec.nodes.filter((node) => node.role === 'control-plane').length > 1;
+  const endpoint = spec.endpoint ?? (several ? 'external' : undefined);
   const documents = [
     {
       apiVersion: 'keelson.dev/v1alpha1',
@@ -32,6 +50,7 @@ export function clusterFileText(spec: ClusterFileSpec): string {
       spec: {
         ssh: { user: 'root', identityFile: './id_ed25519', knownHostsFile: './known_hosts' },
         hosts: spec.nodes.map(({ name, role, address }) => ({ name, role, address })),
+        ...(endpoint === undefined ? {} : { endpoint: endpointEntry(endpoint, spec.virtualAddress) }),
         network: { plugin: 'flannel', backend: 'vxlan' },
         bundle: spec.bundle,
         runtime: { systemdCgroup: false, restrictOomScoreAdj: true },
@@ -43,7 +62,6 @@ export function clusterFileText(spec: ClusterFileSpec): string {
       apiVersion: 'kubeadm.k8s.io/v1beta4',
       kind: 'ClusterConfiguration',
       kubernetesVersion: spec.kubernetesVersion,
-      ...(several ? { controlPlaneEndpoint: `${API_NAME}:6443` } : {}),
       networking: { podSubnet: '10.244.0.0/16' },
     },
     {
@@ -98,13 +116,32 @@ export function withHosts(text: string, nodes: readonly LabNode[]): string {
   return changed ? documents.map(String).join('') : text;
 }
 
-/** Writes cluster.yaml (0644), or brings only the hosts of an existing one up to date. */
+/**
+ * `text` with that endpoint in place of the one it has; a controlPlaneEndpoint of its own is taken out, since it
+ * follows. As for unreadable files, see `withHosts`.
+ */
+export function withEndpoint(text: string, endpoint: LabEndpoint, virtualAddress: string): string {
+  const documents = parseAllDocuments(text);
+  if (!Array.isArray(documents)) return text;
+  if (documents.some((document) => document.errors.length > 0)) return text;
+  const named = (kind: string) =>
+    documents.find((document) => document.get('kind') === kind) as Document | undefined;
+  const cluster = named('Cluster');
+  const before = cluster?.getIn(['spec', 'endpoint', 'provider']);
+  if (cluster === undefined || before === endpoint) return text;
+  cluster.setIn(['spec', 'endpoint'], cluster.createNode(endpointEntry(endpoint, virtualAddress)));
+  named('ClusterConfiguration')?.delete('controlPlaneEndpoint');
+  return documents.map(String).join('');
+}
+
+/** Writes cluster.yaml (0644), or brings only the hosts of an existing one up to date, and the endpoint where one is asked for. */
 export async function writeClusterFile(path: string, spec: ClusterFileSpec): Promise<ClusterFileOutcome> {
   const existing = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
     throw error;
   });
-  const text = existing === null ? clusterFileText(spec) : withHosts(existing, spec.nodes);
+  const hosts = existing === null ? clusterFileText(spec) : withHosts(existing, spec.nodes);
+  const text = spec.endpoint === undefined ? hosts : withEndpoint(hosts, spec.endpoint, spec.virtualAddress);
   if (text === existing) return 'kept';
   await writeFile(path, text, { mode: 0o644 });
   return existing === null ? 'written' : 'hosts-updated';

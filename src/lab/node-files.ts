@@ -44,6 +44,9 @@ const MASKED_UNITS = [
   'e2scrub_reap.service',
   'fstrim.timer',
   'netfilter-persistent.service',
+  // The packages' own services: keelson runs units of its own.
+  'haproxy.service',
+  'keepalived.service',
   'nftables.service',
 ] as const;
 

@@ -1,5 +1,9 @@
 import type { Role } from '../config/types.js';
 
+/** How a lab's cluster is reached; see `spec.endpoint` of a cluster file. */
+export const LAB_ENDPOINTS = ['external', 'keepalived-haproxy', 'node-local'] as const;
+export type LabEndpoint = (typeof LAB_ENDPOINTS)[number];
+
 /** One machine of a lab, as the state file keeps it. */
 export interface LabNode {
   /** `cp1`, `w2`: also the machine's hostname. */
@@ -65,6 +69,8 @@ export interface LabSpec {
   cacheDir: string;
   /** Exact, with leading v. */
   kubernetesVersion: string;
+  /** Default: what the cluster file has already, else external with several control planes, none with one. */
+  endpoint?: LabEndpoint;
   /** Bundle directory as it is to stand in cluster.yaml. */
   bundle: string;
   /** Debian mirror for the base; default the official one. */

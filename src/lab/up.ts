@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { KeelsonError } from '../errors/keelson-error.js';
-import { freeSubnet, gatewayOf, planNodes } from './address-plan.js';
+import { freeSubnet, gatewayOf, planNodes, virtualAddressOf } from './address-plan.js';
 import { basePath, ensureBase } from './base.js';
 import { bootNode, DEFAULT_BOOT_TIMEOUT_MS } from './boot.js';
 import { cgroupVersion, readHierarchies } from './cgroups.js';
@@ -77,6 +77,8 @@ async function bringUp(spec: LabSpec, stateRoot: string, options: LabOptions): P
     nodes: state.nodes,
     kubernetesVersion: spec.kubernetesVersion,
     bundle: spec.bundle,
+    endpoint: spec.endpoint,
+    virtualAddress: virtualAddressOf(state.subnet),
     cgroupVersion: cgroupVersion(hierarchies),
   });
   emit({ kind: 'cluster-file', path: cluster, outcome });

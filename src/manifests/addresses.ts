@@ -8,6 +8,16 @@ export function joinHostPort(host: string, port: number | string): string {
   return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/**
+ * URL for who is no host of the cluster: as `controlPlaneUrl`, but where the endpoint is on the hosts' loopback,
+ * the first control plane's own address.
+ */
+export function outsideUrl(config: ClusterConfig): string {
+  if (config.spec.endpoint?.provider !== 'node-local') return controlPlaneUrl(config);
+  const { advertiseAddress, bindPort } = firstControlPlane(config).localAPIEndpoint;
+  return `https://${joinHostPort(advertiseAddress, bindPort)}`;
+}
+
 /** The loopback address of the same family as `address`. */
 export function loopbackFor(address: string): '127.0.0.1' | '::1' {
   return isIPv6(address) ? '::1' : '127.0.0.1';

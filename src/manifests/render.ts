@@ -7,6 +7,7 @@ import {
   containerdConfig,
   crictlConfig,
 } from './containerd.js';
+import { type EndpointSurroundings, endpointFiles } from './endpoint/files.js';
 import { DEBIAN_CA_DIRECTORIES } from './host-ca-directories.js';
 import { MODULES_FILE, modulesLoadFile, SYSCTL_FILE, sysctlFile } from './host-files.js';
 import {
@@ -25,20 +26,16 @@ import {
   kubeletInstanceConfig,
 } from './kubelet-node.js';
 import { applyPatches } from './patches.js';
+import type { RenderedFile } from './rendered-file.js';
 import type { EtcdMembership } from './static-pods/etcd.js';
 import type { HostSurroundings } from './static-pods/pod.js';
 import { STATIC_POD_DIRECTORY, staticPods } from './static-pods/static-pods.js';
 import { stringifyYaml } from './yaml.js';
 
-export interface RenderedFile {
-  content: string;
-  /** Permission bits, for example 0o600. */
-  mode: number;
-  /** Mode of parent directories that have to be made; default 0o755. */
-  dirMode?: number;
-}
-
-export type RenderOptions = Partial<HostSurroundings> & EtcdMembership & KubeletHostOptions;
+export type RenderOptions = Partial<HostSurroundings> &
+  EtcdMembership &
+  KubeletHostOptions &
+  EndpointSurroundings;
 
 /**
  * All files of a host that hold no secret, by absolute path, with kubeadm's modes. Certificates, keys and
@@ -60,6 +57,8 @@ export function renderHost(
   put(CONTAINERD_CONFIG, containerdConfig(config));
   put(CONTAINERD_UNIT_PATH, CONTAINERD_UNIT_FILE);
   put(CRICTL_CONFIG, crictlConfig(host.nodeRegistration.criSocket));
+
+  for (const [path, file] of endpointFiles(config, host, options)) files.set(path, file);
 
   put(KUBELET_UNIT_PATH, KUBELET_UNIT_FILE);
   put(KUBELET_DROP_IN_PATH, KUBELET_DROP_IN_FILE);

@@ -27,6 +27,14 @@ export const FIRST_KUBELET = inCluster('first-kubelet');
 export const KUBELET = onHost('kubelet');
 /** An API server that answers. */
 export const API = inCluster('api');
+/** The host's own load balancer, where the endpoint has one there. */
+export const BALANCER = onHost('balancer');
+/** keepalived on the control planes, where they hold a virtual address. */
+export const VIRTUAL_ADDRESS = inCluster('virtual-address');
+/** The API answers at its endpoint, seen from every host of the run. */
+export const ENDPOINT = inCluster('endpoint');
+/** No kubelet of the run and no kube-proxy uses another endpoint any more. */
+export const ENDPOINT_ADOPTED = inCluster('endpoint-adopted');
 /** A controller manager at work: it signs certificates, hands out pod subnets, makes pods. */
 export const CONTROLLERS = inCluster('controllers');
 /** RBAC and cluster-info that joining nodes need. */

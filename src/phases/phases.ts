@@ -2,6 +2,12 @@ import { bootstrapRights, coredns, flannel, kubeProxy, uploadConfig } from './ad
 import { certificatePhases } from './certs/certificates.js';
 import type { KeelsonPhase } from './context.js';
 import { staticPods } from './control-plane/static-pods.js';
+import { haproxy } from './endpoint/haproxy.js';
+import { keepalived } from './endpoint/keepalived.js';
+import { endpointKubeProxy } from './endpoint/kube-proxy.js';
+import { endpointKubelets } from './endpoint/kubelets.js';
+import { endpointReach } from './endpoint/reach.js';
+import { retireEndpoint } from './endpoint/retire.js';
 import { joinEtcd } from './etcd/join.js';
 import { promoteLearners } from './etcd/promote.js';
 import { prepareHost } from './host/prepare.js';
@@ -21,6 +27,8 @@ import { waitReady } from './wait/ready.js';
 /** Every phase of an apply, providers before those that need them. */
 export const APPLY_PHASES: readonly KeelsonPhase[] = [
   prepareHost,
+  haproxy,
+  keepalived,
   ...certificatePhases,
   containerd,
   installKubelet,
@@ -29,6 +37,7 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   startKubelet,
   waitControlPlane,
   waitControllers,
+  endpointReach,
   uploadConfig,
   bootstrapRights,
   clusterInfo,
@@ -43,6 +52,9 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   promoteLearners,
   joinWorker,
   labelNodes,
+  endpointKubelets,
+  endpointKubeProxy,
+  retireEndpoint,
   flannelReady,
   installTools,
   waitReady,

@@ -1,10 +1,12 @@
+import { canonicalAddress } from '../config/cidr.js';
 import { fileChange } from '../engine/files.js';
 import type { Verdict } from '../engine/phase.js';
 import { SATISFIED } from '../engine/phase.js';
 import type { Change } from '../engine/types.js';
 import type { ReadRequest, ReadResult } from '../host/types.js';
 import { CA_DIRECTORIES } from '../manifests/host-ca-directories.js';
-import { type RenderedFile, renderHost } from '../manifests/render.js';
+import { renderHost } from '../manifests/render.js';
+import type { RenderedFile } from '../manifests/rendered-file.js';
 import type { EtcdMembership } from '../manifests/static-pods/etcd.js';
 import type { PhaseContext } from './context.js';
 
@@ -23,7 +25,13 @@ export function renderedFor(
   seen: ReadResult,
   membership: EtcdMembership = {},
 ): ReadonlyMap<string, RenderedFile> {
-  const hostname = context.facts.get(host)?.hostname;
+  const facts = context.facts.get(host);
+  const hostname = facts?.hostname;
+  const own = context.hostNamed(host);
+  const address = canonicalAddress(own.localAPIEndpoint?.advertiseAddress ?? own.nodeIP);
+  const networkInterface = facts?.addresses.find(
+    (known) => canonicalAddress(known.address) === address,
+  )?.interface;
   const external = context.trust
     .entries(context.first.name)
     .some((entry) => entry.name === 'ca' && entry.external);
@@ -34,6 +42,7 @@ export function renderedFor(
     patches: context.patches.get(host) ?? [],
     ...membership,
     ...(hostname === undefined ? {} : { hostname }),
+    ...(networkInterface === undefined ? {} : { networkInterface }),
   });
 }
 
@@ -63,7 +72,8 @@ export function verdictOf(changes: readonly Change[]): Verdict {
   const reasons = changes.map((change) => ('reason' in change ? change.reason : change.summary));
   const altered = changes.some(
     (change) =>
-      'op' in change && (change.op === 'update' || change.op === 'remove' || change.op === 'restart'),
+      'op' in change &&
+      (change.op === 'update' || change.op === 'remove' || change.op === 'restart' || change.op === 'reload'),
   );
   return { standing: altered ? 'drifted' : 'missing', reasons, changes: [...changes] };
 }

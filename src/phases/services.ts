@@ -3,12 +3,13 @@ import type { UnitState } from '../host/types.js';
 
 /**
  * What brings a unit to enabled and running: nothing where it is, a restart where its files changed.
- * @param touched what the unit runs or reads is changed before
+ * @param options.touched what the unit runs or reads is changed before
+ * @param options.reload the unit reads its configuration anew without a restart, unless the unit itself changed
  */
 export function serviceChanges(
   unit: string,
   state: UnitState | undefined,
-  options: { touched: boolean; unitFileTouched: boolean; start?: boolean },
+  options: { touched: boolean; unitFileTouched: boolean; start?: boolean; reload?: boolean },
 ): ServiceChange[] {
   const changes: ServiceChange[] = [];
   if (options.unitFileTouched)
@@ -25,6 +26,11 @@ export function serviceChanges(
       reason: `${unit} is ${state?.active ?? 'not there'}`,
     });
   else if (options.touched)
-    changes.push({ kind: 'service', op: 'restart', unit, reason: `what ${unit} reads changed` });
+    changes.push({
+      kind: 'service',
+      op: options.reload === true && !options.unitFileTouched ? 'reload' : 'restart',
+      unit,
+      reason: `what ${unit} reads changed`,
+    });
   return changes;
 }

@@ -89,6 +89,7 @@ export function trustStore(config: ClusterConfig, now: () => number): TrustStore
         context: { now: new Date(now()) },
         kubeconfigs: kubeconfigsOf(name),
         reissueForSans: true,
+        followEndpoint: true,
       });
       const all: PkiFiles = new Map([...common, ...own]);
       if (name === first.name) for (const [path, content] of contentsOf(all)) ready.set(path, content);

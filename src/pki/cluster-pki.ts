@@ -12,7 +12,7 @@ import {
   openAuthority,
 } from './issue.js';
 import { generateKey, parsePrivateKey, privateKeyPem, publicKeyPem } from './keys.js';
-import { kubeconfigText } from './kubeconfig.js';
+import { kubeconfigText, withServer } from './kubeconfig.js';
 import {
   type ExistingFiles,
   type PkiEntry,
@@ -55,6 +55,8 @@ export interface HostPkiInput extends ClusterPkiInput, PkiScope {
   kubeconfigs?: readonly KubeconfigName[];
   /** Issue serving certificates anew whose only fault is that names are lacking; default false: an error. */
   reissueForSans?: boolean;
+  /** Kubeconfigs that name another endpoint than the cluster's get it, and keep their identity. */
+  followEndpoint?: boolean;
 }
 
 /**
@@ -101,6 +103,7 @@ export async function issueHostPki(input: HostPkiInput): Promise<PkiFiles> {
       .filter((entry) => entry.standing === 'missing' || (reissue && entry.sansDiffer))
       .map((entry) => entry.name),
   );
+  if (input.followEndpoint === true) pointToEndpoint(plan, input, files);
   const leaves = leavesOf(cluster).filter((row) => wanted.has(row.name));
   const kubeconfigs = KUBECONFIGS.filter((row) => wanted.has(row.name));
   const names = new Set<AuthorityName>(leaves.map((row) => row.authority));
@@ -117,6 +120,15 @@ export async function issueHostPki(input: HostPkiInput): Promise<PkiFiles> {
     }),
   ]);
   return files;
+}
+
+function pointToEndpoint(plan: readonly PkiEntry[], input: HostPkiInput, files: PkiFiles): void {
+  const moved = new Set(plan.filter((entry) => entry.serverDiffers).map((entry) => entry.name));
+  for (const row of KUBECONFIGS.filter(({ name }) => moved.has(name))) {
+    const path = kubeconfigPath(row);
+    const text = input.existing?.get(path)?.toString() ?? '';
+    files.set(path, { content: Buffer.from(withServer(text, path, row.server(input))), mode: SECRET_MODE });
+  }
 }
 
 /** One leaf of the table. */

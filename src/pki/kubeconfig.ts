@@ -80,6 +80,20 @@ export function readKubeconfig(text: string, path: string): KubeconfigView {
   };
 }
 
+/**
+ * The kubeconfig with another server in the cluster of its current context; all else stays. Throws as
+ * `readKubeconfig`.
+ * @param tlsServerName what the server's certificate is checked for instead of the server's name
+ */
+export function withServer(text: string, path: string, server: string, tlsServerName?: string): string {
+  const { clusterName } = readKubeconfig(text, path);
+  const root = parseYaml(text, path);
+  const cluster = named(root.clusters, clusterName, 'cluster');
+  if (cluster !== undefined) cluster.server = server;
+  if (cluster !== undefined && tlsServerName !== undefined) cluster['tls-server-name'] = tlsServerName;
+  return kubeconfigYaml(root);
+}
+
 type Fields = Record<string, unknown>;
 
 function userFields(user: KubeconfigUser): Fields {

@@ -33,6 +33,8 @@ export interface PkiEntry {
   standing: 'ok' | 'missing' | 'invalid';
   /** Nothing is wrong but lacking names: issuing the certificate anew cures it. */
   sansDiffer: boolean;
+  /** A kubeconfig that can stay, but for its server: another endpoint is named in it than the cluster has. */
+  serverDiffers: boolean;
   /** Authorities only: the key is kept elsewhere, so nothing can be signed here. */
   external: boolean;
   findings: readonly Finding[];
@@ -163,7 +165,9 @@ function planKubeconfig(row: KubeconfigRow, input: PlanInput, external: boolean)
     caPem,
     caPath: ca,
   };
-  return entry(base, checkKubeconfig(expected, text, path, input.now, input.existing));
+  const found = entry(base, checkKubeconfig(expected, text, path, input.now, input.existing));
+  const elsewhere = found.findings.some((finding) => finding.code === 'server-differs');
+  return { ...found, serverDiffers: row.atEndpoint && found.standing === 'ok' && elsewhere };
 }
 
 function caPath(name: AuthorityName, { cluster }: Pick<PlanInput, 'cluster'>): string {
@@ -180,6 +184,7 @@ function entry(base: EntryBase, outcome: 'ok' | 'missing' | readonly Finding[]):
     ...base,
     standing: typeof outcome === 'string' ? outcome : errors.length > 0 ? 'invalid' : 'ok',
     sansDiffer: errors.length > 0 && errors.every((item) => item.code === 'sans-lacking'),
+    serverDiffers: false,
     external: false,
     findings,
   };

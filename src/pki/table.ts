@@ -51,6 +51,8 @@ export interface KubeconfigRow {
   user: (scope: PkiScope) => string;
   organizations: readonly string[];
   server: (scope: PkiScope) => string;
+  /** Its server is the cluster's endpoint, and follows it. */
+  atEndpoint: boolean;
 }
 
 /** Directory of kubeconfigs on a host. */
@@ -147,6 +149,7 @@ export const KUBECONFIGS: readonly KubeconfigRow[] = [
     user: () => 'kubernetes-admin',
     organizations: [CLUSTER_ADMINS],
     server: clusterServerUrl,
+    atEndpoint: true,
   },
   {
     name: 'super-admin',
@@ -154,6 +157,7 @@ export const KUBECONFIGS: readonly KubeconfigRow[] = [
     user: () => 'kubernetes-super-admin',
     organizations: ['system:masters'],
     server: clusterServerUrl,
+    atEndpoint: true,
   },
   {
     name: 'kubelet',
@@ -162,6 +166,7 @@ export const KUBECONFIGS: readonly KubeconfigRow[] = [
     organizations: ['system:nodes'],
     // A control plane's kubelet talks to the API server beside it, so that it never meets a newer or older one.
     server: ({ host }) => localServerUrl(host),
+    atEndpoint: false,
   },
   {
     name: 'controller-manager',
@@ -169,6 +174,7 @@ export const KUBECONFIGS: readonly KubeconfigRow[] = [
     user: () => 'system:kube-controller-manager',
     organizations: [],
     server: ({ host }) => localServerUrl(host),
+    atEndpoint: false,
   },
   {
     name: 'scheduler',
@@ -176,6 +182,7 @@ export const KUBECONFIGS: readonly KubeconfigRow[] = [
     user: () => 'system:kube-scheduler',
     organizations: [],
     server: ({ host }) => localServerUrl(host),
+    atEndpoint: false,
   },
 ];
 

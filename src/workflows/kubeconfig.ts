@@ -2,18 +2,20 @@ import { mkdir, open, readFile, realpath, rename, rm, writeFile } from 'node:fs/
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { KeelsonError } from '../errors/keelson-error.js';
-import { readKubeconfig } from '../pki/kubeconfig.js';
+import { outsideUrl } from '../manifests/addresses.js';
+import { readKubeconfig, withServer } from '../pki/kubeconfig.js';
 import { mergeKubeconfig } from './merge-kubeconfig.js';
 import type { Session } from './session.js';
 
 const ADMIN_CONF = '/etc/kubernetes/admin.conf';
 
 /**
- * The admin kubeconfig as it stands on the first control plane. A secret.
+ * The admin kubeconfig as it stands on the first control plane, with a server that can be reached from elsewhere.
+ * A secret.
  * @throws CONFLICT where the cluster has none yet
  */
 export async function adminKubeconfig(session: Session): Promise<string> {
-  const { first } = session.context;
+  const { first, config } = session.context;
   const seen = await session.effects.host(first.name).read({ files: [ADMIN_CONF] });
   const content = seen.files.get(ADMIN_CONF)?.content;
   if (content === undefined) {
@@ -22,7 +24,9 @@ export async function adminKubeconfig(session: Session): Promise<string> {
       hint: 'run keelson apply first',
     });
   }
-  return content.toString('utf8');
+  const text = content.toString('utf8');
+  if (config.spec.endpoint?.provider !== 'node-local') return text;
+  return withServer(text, ADMIN_CONF, outsideUrl(config));
 }
 
 export interface SaveOptions {

@@ -11,7 +11,7 @@ import {
   tokenSecret,
   tokenSecretName,
 } from '../join/token.js';
-import { controlPlaneUrl } from '../manifests/addresses.js';
+import { outsideUrl } from '../manifests/addresses.js';
 import { clusterApi } from './cluster-api.js';
 import type { Session } from './session.js';
 
@@ -36,7 +36,7 @@ export async function createToken(session: Session, spec: BootstrapTokenSpec): P
       hint: `delete it with keelson token delete ${id}, or let keelson choose a token`,
     });
   }
-  return { join: joinCommand({ server: controlPlaneUrl(session.context.config), caPem }, spec.token) };
+  return { join: joinCommand({ server: outsideUrl(session.context.config), caPem }, spec.token) };
 }
 
 /** The cluster's bootstrap tokens, those that expire first at the beginning. Secrets. */

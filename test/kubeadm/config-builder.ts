@@ -69,6 +69,7 @@ export function buildConfig(options: BuildOptions): { config: ClusterConfig; hos
       network: { plugin: 'none' },
       bundle: null,
       runtime: { systemdCgroup: true, restrictOomScoreAdj: false },
+      endpoint: null,
       ignorePreflightErrors: [],
       concurrency: 10,
     },

@@ -1,10 +1,12 @@
 import { chmod, copyFile, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { type Bundle, blobPath, fileByName } from '../../bundle/bundle.js';
+import { presentHosts } from '../../config/inventory.js';
 import { installPackages, isDebian, missingLabTools, requireRoot } from '../../lab/tools.js';
+import { LAB_ENDPOINTS } from '../../lab/types.js';
 import { labUp } from '../../lab/up.js';
-import { controlPlaneUrl } from '../../manifests/addresses.js';
 import { localServerUrl } from '../../pki/endpoint.js';
+import { withServer } from '../../pki/kubeconfig.js';
 import { duration } from '../../report/table.js';
 import { applyCluster } from '../../workflows/apply.js';
 import { adminKubeconfig } from '../../workflows/kubeconfig.js';
@@ -29,6 +31,12 @@ export const command = defineCommand({
       kind: 'number',
     },
     workers: { flags: '--workers <n>', description: 'number of workers (default 2)', kind: 'number' },
+    endpoint: {
+      flags: '--endpoint <provider>',
+      description: 'how the API is reached (default external with several control planes)',
+      kind: 'string',
+      choices: LAB_ENDPOINTS,
+    },
     kubernetesVersion: {
       flags: '--kubernetes-version <version>',
       description: 'exact version',
@@ -44,6 +52,7 @@ export const command = defineCommand({
     const version = options.kubernetesVersion.startsWith('v')
       ? options.kubernetesVersion
       : `v${options.kubernetesVersion}`;
+    const endpoint = LAB_ENDPOINTS.find((known) => known === options.endpoint);
     const directory = labDirectory(io, options.name);
     const bundle = await buildBundleWithProgress(
       { kubernetesVersion: version, outDir: bundleDir(io, version), installMissing: true },
@@ -59,6 +68,7 @@ export const command = defineCommand({
         bundle: bundle.dir,
         ...(options.controlPlanes === undefined ? {} : { controlPlanes: options.controlPlanes }),
         ...(options.workers === undefined ? {} : { workers: options.workers }),
+        ...(endpoint === undefined ? {} : { endpoint }),
       },
       { onEvent: labProgress(io, global), signal: io.stop },
     );
@@ -91,10 +101,20 @@ async function bringUp(file: string, kubeconfig: string, io: CliIO, global: Glob
   });
 }
 
-/** The endpoint's name is known to the lab's machines only, so this computer uses an address. */
+/**
+ * The lab's bridge leads to machines and virtual addresses; the name of an external endpoint is known to the
+ * machines only, and a node-local one is reached at the machine that is listed last.
+ */
 async function reachableKubeconfig(session: Session): Promise<string> {
   const { config, first } = session.context;
-  return (await adminKubeconfig(session)).replace(controlPlaneUrl(config), localServerUrl(first));
+  const { endpoint } = config.spec;
+  const text = await adminKubeconfig(session);
+  if (endpoint?.provider === 'keepalived-haproxy') return text;
+  const last = presentHosts(config).at(-1);
+  if (endpoint?.provider !== 'node-local' || !endpoint.expose || last === undefined)
+    return withServer(text, 'admin.conf', localServerUrl(first));
+  // Its address is in no certificate, the name of the API's Service is in each.
+  return withServer(text, 'admin.conf', `https://${last.nodeIP}:${endpoint.port}`, 'kubernetes');
 }
 
 /** The bundle's own kubectl in `.keelson/bin`, so that nothing has to be installed here. */

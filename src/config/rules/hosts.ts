@@ -86,8 +86,9 @@ export const controlPlanes: Rule = ({ Cluster, ClusterConfiguration }, report, n
     });
   }
   if (planes.length < 2 || ClusterConfiguration === undefined) return;
-  if (!ClusterConfiguration.controlPlaneEndpoint) {
-    const remedy = 'add the host:port of a load balancer, or of a DNS name of all of them';
+  if (!ClusterConfiguration.controlPlaneEndpoint && Cluster.spec.endpoint === undefined) {
+    const remedy =
+      'add the host:port of a load balancer, or of a DNS name of all of them; or let keelson make one: spec.endpoint';
     const message = `required with ${planes.length} control planes: ${remedy}`;
     report('ClusterConfiguration', ['controlPlaneEndpoint'], message);
   }

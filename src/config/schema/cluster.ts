@@ -98,6 +98,40 @@ const network = z
   })
   .describe('Pod network; default flannel with vxlan.');
 
+const checkInterface: Check = (value) =>
+  /^[^\s/:"]{1,15}$/.test(value) ? undefined : `"${value}" is no name of a network interface`;
+
+const endpoint = z
+  .strictObject({
+    provider: z
+      .enum(['external', 'keepalived-haproxy', 'node-local'])
+      .describe(
+        'external: a load balancer or name of yours. keepalived-haproxy: a virtual address on the control planes. node-local: a load balancer on every host.',
+      ),
+    address: required(checkHostAddress)
+      .optional()
+      .describe(
+        'external: address or name. keepalived-haproxy: the virtual address, free and in the network of the control planes.',
+      ),
+    port: port('Port; default 6443 (external), 8443 (keepalived-haproxy), 7443 (node-local).').optional(),
+    interface: required(checkInterface)
+      .optional()
+      .describe(
+        "keepalived-haproxy: interface of the virtual address; default the one with the control plane's own address.",
+      ),
+    virtualRouterId: z
+      .int()
+      .min(1)
+      .max(255)
+      .optional()
+      .describe('keepalived-haproxy: VRRP identifier, unique in the network; default 51.'),
+    expose: z
+      .boolean()
+      .optional()
+      .describe("node-local: listen on each host's own address too, for clients outside; default false."),
+  })
+  .describe("Where the API is reached; default controlPlaneEndpoint, or the first control plane's address.");
+
 const runtime = z
   .strictObject({
     systemdCgroup: z
@@ -126,6 +160,7 @@ export const cluster = z
         ssh: ssh.optional(),
         hosts: z.array(host).min(1).describe('All hosts of the cluster.'),
         network: network.optional(),
+        endpoint: endpoint.optional(),
         bundle: z.string().optional().describe('Directory of the bundle with binaries and images.'),
         runtime: runtime.optional(),
         ignorePreflightErrors: names(

@@ -92,12 +92,12 @@ function verdictOfEntry(_context: PhaseContext, host: string, entry: PkiEntry, s
     const mode = path.endsWith('.crt') ? CERTIFICATE_MODE : SECRET_MODE;
     const reissue = entry.standing === 'invalid' && entry.sansDiffer;
     const drift = missing ? null : modeDrift(state, mode);
-    if (!missing && !reissue && drift === null) return [];
+    if (!missing && !reissue && !entry.serverDiffers && drift === null) return [];
     const reason = missing
       ? `${path} is missing`
       : reissue
         ? (errors[0]?.message ?? 'names are lacking')
-        : `${path} ${drift}`;
+        : `${path} ${entry.serverDiffers ? entry.findings[0]?.message : drift}`;
     return [
       {
         kind: 'file',

@@ -1,13 +1,13 @@
 import type { KubeObject } from '../../cluster/client.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { clusterInfoConfigMap } from '../../join/cluster-info.js';
-import { controlPlaneUrl } from '../../manifests/addresses.js';
+import { outsideUrl } from '../../manifests/addresses.js';
 import { API, JOIN_RIGHTS } from '../artefacts.js';
 import { defineClusterPhase, type PhaseContext } from '../context.js';
 import { objectsVerdict } from '../objects-phase.js';
 
 const object = (context: PhaseContext, ca: string) =>
-  clusterInfoConfigMap({ server: controlPlaneUrl(context.config), caPem: ca }) as unknown as KubeObject;
+  clusterInfoConfigMap({ server: outsideUrl(context.config), caPem: ca }) as unknown as KubeObject;
 
 /** The controller manager signs the ConfigMap, one key a token; those keys are not keelson's. */
 export const clusterInfo = defineClusterPhase({

@@ -7,6 +7,7 @@ import {
   API,
   CONTROLLERS,
   CREDENTIALS,
+  ENDPOINT,
   IMAGES,
   JOIN_RIGHTS,
   KUBELET,
@@ -46,7 +47,7 @@ function joinPhase({ bringsCa, ...phase }: JoinPhase) {
   });
 }
 
-const HOST_NEEDS = [API, CONTROLLERS, JOIN_RIGHTS, RUNTIME, IMAGES, KUBELET_BINARIES];
+const HOST_NEEDS = [API, ENDPOINT, CONTROLLERS, JOIN_RIGHTS, RUNTIME, IMAGES, KUBELET_BINARIES];
 
 export const joinWorker = joinPhase({
   name: 'join/worker',

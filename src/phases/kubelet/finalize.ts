@@ -4,11 +4,12 @@ import { KeelsonError } from '../../errors/keelson-error.js';
 import type { Host } from '../../host/types.js';
 import { KUBELET_UNIT } from '../../manifests/kubelet.js';
 import { localServerUrl } from '../../pki/endpoint.js';
-import { kubeconfigYaml, readKubeconfig } from '../../pki/kubeconfig.js';
+import { readKubeconfig } from '../../pki/kubeconfig.js';
 import { SECRET_MODE } from '../../pki/table.js';
 import { API, KUBELET, STATIC_PODS } from '../artefacts.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
 import { withHostEvidence } from '../evidence.js';
+import { kubeletConf } from '../kubelet-conf.js';
 import { KUBELET_CLIENT_CERTIFICATE, KUBELET_CONF } from '../paths.js';
 import { verdictOf } from '../rendered.js';
 
@@ -46,34 +47,9 @@ async function finalize(context: PhaseContext, host: Host): Promise<void> {
     { name: 'kubelet/await-certificate', text: AWAIT_CERTIFICATE },
     { timeoutMs: 90_000, signal: context.signal },
   );
-  const view = readKubeconfig(awaited.stdout.toString('utf8'), KUBELET_CONF);
-  if (view.caPem === null) {
-    throw new KeelsonError('PKI', `${KUBELET_CONF} has no embedded CA`, { host: host.name });
-  }
   await awaitLocalApi(context, host);
-  const name = `${view.userName}@${view.clusterName}`;
   const server = localServerUrl(context.hostNamed(host.name));
-  const pointed = kubeconfigYaml({
-    apiVersion: 'v1',
-    clusters: [
-      {
-        cluster: { 'certificate-authority-data': Buffer.from(view.caPem).toString('base64'), server },
-        name: view.clusterName,
-      },
-    ],
-    contexts: [{ context: { cluster: view.clusterName, user: view.userName }, name }],
-    'current-context': name,
-    kind: 'Config',
-    users: [
-      {
-        name: view.userName,
-        user: {
-          'client-certificate': KUBELET_CLIENT_CERTIFICATE,
-          'client-key': KUBELET_CLIENT_CERTIFICATE,
-        },
-      },
-    ],
-  });
+  const pointed = kubeletConf(awaited.stdout.toString('utf8'), server);
   await host.put([{ path: KUBELET_CONF, content: Buffer.from(pointed), mode: SECRET_MODE }]);
   // As kubeadm does. It also registers the node at once, which the kubelet itself tries ever more rarely.
   await host.service('restart', KUBELET_UNIT);

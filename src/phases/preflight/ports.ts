@@ -1,3 +1,4 @@
+import { balancedOn } from '../../manifests/endpoint/haproxy.js';
 import { defineCheck, error, linesOf, type Outcome, ok, type Target } from './check.js';
 
 /** Who owns a port in a cluster, as the kernel shows the process (15 characters). */
@@ -12,7 +13,11 @@ interface Port {
 
 /** kubeadm's ports: the kubelet's on every node; of a control plane also API, managers and a local etcd. */
 function portsOf({ host, config }: Pick<Target, 'host' | 'config'>): Port[] {
-  const ports = [{ port: 10250, owner: KUBELET }];
+  const balanced = balancedOn(config, host);
+  const ports = [
+    { port: 10250, owner: KUBELET },
+    ...(balanced === null ? [] : [{ port: balanced.port, owner: 'haproxy' }]),
+  ];
   if (host.localAPIEndpoint === null) return ports;
   ports.push(
     { port: host.localAPIEndpoint.bindPort, owner: 'kube-apiserver' },

@@ -48,10 +48,13 @@ export function flowsOf(from: Subject, all: readonly Subject[]): Flow[] {
     return result;
   });
   const endpoint = endpointOf(from);
-  if (!from.member && !isHost(endpoint.host, all))
+  if (!from.member && !isLocal(from) && !isHost(endpoint.host, all))
     flows.push({ to: endpoint.host, address: endpoint.host, port: endpoint.port, use: 'the API endpoint' });
   return flows;
 }
+
+/** The endpoint is on the host itself, once keelson has put it there. */
+const isLocal = ({ config }: Subject): boolean => config.spec.endpoint?.provider === 'node-local';
 
 function isHost(address: string, all: readonly Subject[]): boolean {
   const wanted = canonicalAddress(address);

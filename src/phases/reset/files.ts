@@ -41,6 +41,7 @@ const EMPTY_PARENTS = [
   '/etc/containerd',
   '/usr/lib/systemd/system/kubelet.service.d',
   '/usr/lib/modules',
+  '/usr/libexec/keepalived',
   '/run/netns',
 ];
 

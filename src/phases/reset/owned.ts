@@ -11,6 +11,7 @@ import {
   containerdConfig,
   crictlConfig,
 } from '../../manifests/containerd.js';
+import { HAPROXY_FILES, KEEPALIVED_FILES } from '../../manifests/endpoint/files.js';
 import { MODULES_FILE, modulesLoadFile, SYSCTL_FILE, sysctlFile } from '../../manifests/host-files.js';
 import {
   KUBELET_DROP_IN_FILE,
@@ -19,6 +20,9 @@ import {
   KUBELET_UNIT_PATH,
 } from '../../manifests/kubelet.js';
 import type { PhaseContext } from '../context.js';
+
+/** `reset/endpoint` removes them, with their units. */
+const OF_ENDPOINT = [...HAPROXY_FILES, ...KEEPALIVED_FILES];
 
 /** Which files on a host are keelson's, as its journal and their content tell. */
 export interface OwnedFiles {
@@ -98,7 +102,7 @@ export function ownedFiles(context: PhaseContext, host: string, seen: ReadResult
   // What another version of keelson wrote elsewhere.
   for (const [path, entry] of journal) {
     const digest = digests.get(path);
-    if (digest === undefined || files.has(path)) continue;
+    if (digest === undefined || files.has(path) || OF_ENDPOINT.includes(path)) continue;
     if (entry.digests.size === 0 ? entry.first === 'create' : entry.digests.has(digest)) take(path);
   }
   const found = [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1));

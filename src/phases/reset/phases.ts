@@ -1,5 +1,6 @@
 import type { KeelsonPhase } from '../context.js';
 import { deleteClusterObjects } from './cluster-objects.js';
+import { removeEndpoint } from './endpoint.js';
 import { removeFiles } from './files.js';
 import { removeNetwork } from './network.js';
 import { removePods } from './pods.js';
@@ -13,6 +14,7 @@ import { forgetState } from './state.js';
 export function resetPhases(leaving: readonly string[]): KeelsonPhase[] {
   return [
     stopKubelet,
+    removeEndpoint,
     removePods,
     ...(leaving.length === 0 ? [] : [deleteClusterObjects(leaving)]),
     stopRuntime,

@@ -1,24 +1,10 @@
-import type { ServiceChange } from '../../engine/types.js';
-import type { UnitState } from '../../host/types.js';
 import { CONTAINERD_UNIT } from '../../manifests/containerd.js';
 import { KUBELET_UNIT } from '../../manifests/kubelet.js';
 import { defineHostPhase } from '../context.js';
+import { halting } from '../unit-removal.js';
 import { KUBELET_STOPPED, PODS_GONE, RUNTIME_STOPPED } from './artefacts.js';
 import { leftover } from './leftover.js';
 import { CONTAINERD_REQUEST, ownsContainerd } from './owned.js';
-
-const RUNNING = ['active', 'activating', 'reloading', 'deactivating'];
-
-/** Stop and disable, each only where it is needed. */
-function halting(unit: string, state: UnitState | undefined): ServiceChange[] {
-  if (state === undefined || state.load === 'not-found') return [];
-  const changes: ServiceChange[] = [];
-  if (RUNNING.includes(state.active))
-    changes.push({ kind: 'service', op: 'stop', unit, reason: `${unit} is ${state.active}`, disrupts: true });
-  if (state.enabled === 'enabled')
-    changes.push({ kind: 'service', op: 'disable', unit, reason: `${unit} is enabled` });
-  return changes;
-}
 
 export const stopKubelet = defineHostPhase({
   name: 'reset/kubelet',

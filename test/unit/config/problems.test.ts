@@ -123,7 +123,7 @@ const TABLE: Record<string, [text: string, lines: string[]][]> = {
         KUBEADM,
       ),
       [
-        '10:1 controlPlaneEndpoint: required with 3 control planes: add the host:port of a load balancer, or of a DNS name of all of them',
+        '10:1 controlPlaneEndpoint: required with 3 control planes: add the host:port of a load balancer, or of a DNS name of all of them; or let keelson make one: spec.endpoint',
       ],
     ],
     [

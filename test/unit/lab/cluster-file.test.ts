@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { clusterFileText, withHosts, writeClusterFile } from '../../../src/lab/cluster-file.js';
+import { clusterFileText, withEndpoint, withHosts, writeClusterFile } from '../../../src/lab/cluster-file.js';
 import type { LabNode } from '../../../src/lab/types.js';
 
 const node = (name: string, address: string): LabNode => ({
@@ -21,6 +21,7 @@ const spec = {
   kubernetesVersion: 'v1.36.3',
   bundle: '../../bundle',
   cgroupVersion: 1 as const,
+  virtualAddress: '10.88.0.10',
 };
 
 const documentsOf = (text: string) => [...parseAllDocuments(text)].map((document) => document.toJS());
@@ -80,6 +81,34 @@ describe("the lab's cluster.yaml", () => {
       expect(withHosts(text, spec.nodes)).toBe(text);
     },
   );
+
+  it('has the endpoint that was asked for, and a name of all control planes where none was', () => {
+    const endpointOf = (more: object) => documentsOf(clusterFileText({ ...spec, ...more }))[0].spec.endpoint;
+    const cp2 = node('cp2', '10.88.0.12');
+    expect(endpointOf({})).toBeUndefined();
+    expect(endpointOf({ nodes: [cp1, cp2] })).toEqual({
+      provider: 'external',
+      address: 'api.keelson.internal',
+    });
+    expect(endpointOf({ endpoint: 'keepalived-haproxy' })).toEqual({
+      provider: 'keepalived-haproxy',
+      address: '10.88.0.10',
+    });
+    expect(endpointOf({ endpoint: 'node-local' })).toEqual({ provider: 'node-local', expose: true });
+  });
+
+  it('gets another endpoint in place of its own, which stays as it was edited where it is the same', () => {
+    const before = clusterFileText({ ...spec, endpoint: 'node-local' }).replace(
+      'kubernetesVersion: v1.36.3',
+      'kubernetesVersion: v1.36.3 # mine\ncontrolPlaneEndpoint: api.keelson.internal:6443',
+    );
+    expect(withEndpoint(before, 'node-local', '10.88.0.10')).toBe(before);
+    const after = withEndpoint(before, 'keepalived-haproxy', '10.88.0.10');
+    expect(after).toContain('# mine');
+    const [cluster, kubeadm] = documentsOf(after);
+    expect(cluster.spec.endpoint).toEqual({ provider: 'keepalived-haproxy', address: '10.88.0.10' });
+    expect(kubeadm).not.toHaveProperty('controlPlaneEndpoint');
+  });
 
   it('is written once and then kept', async () => {
     const path = join(await mkdtemp(join(tmpdir(), 'keelson-')), 'cluster.yaml');

@@ -59,6 +59,7 @@ export function config(
     file: null,
     spec: {
       network: { plugin: 'flannel', backend: 'vxlan', directRouting: true, port: 8472, vni: 1 },
+      endpoint: null,
       bundle: null,
       runtime: { systemdCgroup: true, restrictOomScoreAdj: false },
       ignorePreflightErrors: [],
