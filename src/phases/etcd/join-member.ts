@@ -6,8 +6,8 @@ import type { Host } from '../../host/types.js';
 import { etcdPeerUrl } from '../../manifests/static-pods/etcd.js';
 import type { PhaseContext } from '../context.js';
 import { ETCD_MANIFEST } from '../etcd-manifest.js';
-import { firstMember } from '../etcd-members.js';
 import { renderedFor, SURROUNDINGS } from '../rendered.js';
+import { firstMember } from './access.js';
 import { promoteWhenReady } from './promote.js';
 
 /** What a join that was cut off a moment ago may still need to start its member, milliseconds. */

@@ -5,9 +5,9 @@ import { etcdPeerUrl } from '../../manifests/static-pods/etcd.js';
 import { CREDENTIALS, ETCD, IMAGES, KUBELET } from '../artefacts.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
 import { ETCD_MANIFEST, membershipIn } from '../etcd-manifest.js';
-import { refreshMembers } from '../etcd-members.js';
 import { renderedChanges, SURROUNDINGS, verdictOf } from '../rendered.js';
 import { joinMember } from './join-member.js';
+import { refreshMembers } from './members.js';
 import { promoteMember } from './promote.js';
 
 /**
