@@ -9,10 +9,10 @@ import { endpointKubelets } from './endpoint/kubelets.js';
 import { endpointReach } from './endpoint/reach.js';
 import { retireEndpoint } from './endpoint/retire.js';
 import { joinEtcd } from './etcd/join.js';
-import { promoteLearners } from './etcd/promote.js';
 import { prepareHost } from './host/prepare.js';
 import { clusterInfo } from './join/cluster-info.js';
 import { joinControlPlane, joinWorker } from './join/nodes.js';
+import { uploadCerts } from './join/upload-certs.js';
 import { finalizeKubelet } from './kubelet/finalize.js';
 import { installKubelet, installTools } from './kubelet/install.js';
 import { startKubelet } from './kubelet/start.js';
@@ -41,6 +41,7 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   uploadConfig,
   bootstrapRights,
   clusterInfo,
+  uploadCerts,
   markControlPlane,
   finalizeKubelet,
   kubeProxy,
@@ -49,7 +50,6 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   coredns,
   joinControlPlane,
   joinEtcd,
-  promoteLearners,
   joinWorker,
   labelNodes,
   endpointKubelets,

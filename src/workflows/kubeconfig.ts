@@ -2,7 +2,7 @@ import { mkdir, open, readFile, realpath, rename, rm, writeFile } from 'node:fs/
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { KeelsonError } from '../errors/keelson-error.js';
-import { outsideUrl } from '../manifests/addresses.js';
+import { localServerUrl } from '../pki/endpoint.js';
 import { readKubeconfig, withServer } from '../pki/kubeconfig.js';
 import { mergeKubeconfig } from './merge-kubeconfig.js';
 import type { Session } from './session.js';
@@ -26,7 +26,7 @@ export async function adminKubeconfig(session: Session): Promise<string> {
   }
   const text = content.toString('utf8');
   if (config.spec.endpoint?.provider !== 'node-local') return text;
-  return withServer(text, ADMIN_CONF, outsideUrl(config));
+  return withServer(text, ADMIN_CONF, localServerUrl(first));
 }
 
 export interface SaveOptions {
