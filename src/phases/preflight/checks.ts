@@ -16,6 +16,7 @@ import {
   systemVerification,
 } from './system.js';
 import { tools } from './tools.js';
+import { virtualAddress } from './virtual-address.js';
 
 /** Every check of a host, in the order in which findings are listed. */
 export const CHECKS: readonly Check[] = [
@@ -43,4 +44,5 @@ export const CHECKS: readonly Check[] = [
   nodeName,
   nodeAddress,
   endpointName,
+  virtualAddress,
 ];

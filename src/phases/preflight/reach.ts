@@ -48,13 +48,15 @@ export function flowsOf(from: Subject, all: readonly Subject[]): Flow[] {
     return result;
   });
   const endpoint = endpointOf(from);
-  if (!from.member && !isLocal(from) && !isHost(endpoint.host, all))
+  if (!from.member && !isKeelsons(from) && !isHost(endpoint.host, all))
     flows.push({ to: endpoint.host, address: endpoint.host, port: endpoint.port, use: 'the API endpoint' });
   return flows;
 }
 
-/** The endpoint is on the host itself, once keelson has put it there. */
-const isLocal = ({ config }: Subject): boolean => config.spec.endpoint?.provider === 'node-local';
+/** keelson puts the endpoint up itself, and then asks for it from every host. */
+function isKeelsons({ config: { spec } }: Subject): boolean {
+  return spec.endpoint !== null && spec.endpoint.provider !== 'external';
+}
 
 function isHost(address: string, all: readonly Subject[]): boolean {
   const wanted = canonicalAddress(address);
