@@ -45,10 +45,10 @@ describe('control planes whose join is cut off', () => {
   afterAll(() => labDown(NAME));
 
   /** Runs apply and does something at a moment of it. Resolves with its exit code, and whether it came to that. */
-  async function applyCut(cut: Cut, act: (kill: () => void) => void | Promise<void>) {
+  async function applyCut(cut: Cut, act: (kill: () => void) => Promise<void>) {
     const child = keelson(['apply', '-c', lab.clusterFile, '--log-format', 'json']);
     let acted = false;
-    let acting: void | Promise<void>;
+    let acting: Promise<void> | undefined;
     let text = '';
     child.stderr.on('data', (chunk: Buffer) => {
       text += chunk.toString();
@@ -98,7 +98,7 @@ describe('control planes whose join is cut off', () => {
 
   it('converge after SIGKILL at every step', async () => {
     const reached: boolean[] = [];
-    for (const cut of CUTS) reached.push((await applyCut(cut, (kill) => kill())).acted);
+    for (const cut of CUTS) reached.push((await applyCut(cut, async (kill) => kill())).acted);
     expect(reached.filter(Boolean).length).toBeGreaterThanOrEqual(7);
     await succeed('apply', '-c', lab.clusterFile);
     await expectWhole();
