@@ -28,7 +28,8 @@ export function healthPort(endpoint: Balanced): number {
  * HAProxy passes TLS through, so clients check the API server's certificate themselves; its own checks only
  * ask whether /readyz is fine, as anybody may. Connections to a server that is down are cut, so that clients
  * connect anew instead of waiting for a dead peer; where no API server is ready, one that listens at least is
- * taken, since its answer says more than none.
+ * taken, since its answer says more than none. Servers that come and go are told on stderr, which the journal
+ * keeps; no connection is logged.
  */
 export function haproxyConfig(config: ClusterConfig, host: ResolvedHost, endpoint: Balanced): string {
   const servers = controlPlanes(config).map(({ name, localAPIEndpoint: { advertiseAddress, bindPort } }) => ({
@@ -38,7 +39,6 @@ export function haproxyConfig(config: ClusterConfig, host: ResolvedHost, endpoin
   const lines = (prefix: string) => servers.map(({ name, target }) => `    ${prefix} ${name} ${target}`);
   return `# Written by keelson: balances the API servers of cluster ${config.name}.
 global
-    log stdout format raw daemon notice
     user haproxy
     group haproxy
     chroot /var/lib/haproxy
@@ -47,9 +47,7 @@ global
     hard-stop-after 1h
 
 defaults
-    log global
     mode tcp
-    option dontlognull
     option clitcpka
     option srvtcpka
     option redispatch 1

@@ -86,7 +86,7 @@ Wants=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
-ExecStart=${KEEPALIVED_BINARY} --dont-fork --log-console --vrrp --use-file ${KEEPALIVED_CONFIG} --pid /run/keelson-keepalived.pid --vrrp_pid /run/keelson-keepalived-vrrp.pid
+ExecStart=${KEEPALIVED_BINARY} --dont-fork --vrrp --use-file ${KEEPALIVED_CONFIG} --pid /run/keelson-keepalived.pid --vrrp_pid /run/keelson-keepalived-vrrp.pid
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=always
 RestartSec=1
