@@ -106,7 +106,7 @@ function leadingUnits<C extends EngineContext>(
   units: readonly Unit[],
   graph: ReadonlyMap<Unit, readonly Unit[]>,
 ): Set<Unit> {
-  const first = context.inventory[0]?.name;
+  const first = context.first?.name ?? context.inventory[0]?.name;
   const awaited = new Set([...graph.values()].flat());
   return new Set(
     units.filter(

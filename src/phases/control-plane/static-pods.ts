@@ -1,6 +1,9 @@
 import type { HostPhase } from '../../engine/phase.js';
+import type { ReadResult } from '../../host/types.js';
+import type { EtcdMembership } from '../../manifests/static-pods/etcd.js';
 import { API, API_PODS, CONTROLLER_IMAGES, CONTROLLER_PODS, CREDENTIALS, ETCD } from '../artefacts.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
+import { membershipIn } from '../etcd-manifest.js';
 import { MANIFESTS_DIR } from '../paths.js';
 import { renderedChanges, SURROUNDINGS, verdictOf } from '../rendered.js';
 
@@ -9,14 +12,18 @@ type Particulars = Pick<
   'name' | 'target' | 'needs' | 'provides' | 'runIf' | 'group'
 >;
 
-function staticPodPhase(component: string, particulars: Particulars) {
+function staticPodPhase(
+  component: string,
+  particulars: Particulars,
+  membershipOf: (seen: ReadResult) => EtcdMembership = () => ({}),
+) {
   const path = `${MANIFESTS_DIR}/${component}.yaml`;
   return defineHostPhase({
     ...particulars,
     summary: `static pod manifest of ${component}`,
     observe: () => ({ files: [path], ...SURROUNDINGS }),
     plan: (context, host, seen) => {
-      const changes = renderedChanges(context, host, seen, [path]).map((change) =>
+      const changes = renderedChanges(context, host, seen, [path], membershipOf(seen)).map((change) =>
         change.kind === 'file' && change.op === 'update' ? { ...change, disrupts: true } : change,
       );
       return verdictOf(changes);
@@ -24,16 +31,26 @@ function staticPodPhase(component: string, particulars: Particulars) {
   });
 }
 
+/** A member that once joined stays what it joined, also where it has become the one that others join. */
+function membershipOnFirst(seen: ReadResult): EtcdMembership {
+  const membership = membershipIn(seen);
+  return membership?.initialClusterState === 'existing' ? membership : {};
+}
+
 /** kubeadm's `etcd local` and `control-plane apiserver` phases: what an API needs. */
 export const apiPods = [
-  staticPodPhase('etcd', {
-    name: 'etcd/local',
-    target: 'first-control-plane',
-    group: 'api-pods',
-    needs: [CREDENTIALS],
-    provides: [ETCD, API_PODS],
-    runIf: (context) => context.config.cluster.etcd.external === undefined,
-  }),
+  staticPodPhase(
+    'etcd',
+    {
+      name: 'etcd/local',
+      target: 'first-control-plane',
+      group: 'api-pods',
+      needs: [CREDENTIALS],
+      provides: [ETCD, API_PODS],
+      runIf: (context) => context.config.cluster.etcd.external === undefined,
+    },
+    membershipOnFirst,
+  ),
   staticPodPhase('kube-apiserver', {
     name: 'control-plane/apiserver',
     target: 'control-planes',
