@@ -1,27 +1,17 @@
 import { parse } from 'yaml';
-import { type EtcdClient, etcdClient } from '../../cluster/etcd.js';
+import type { EtcdClient } from '../../cluster/etcd.js';
 import { parseGoDuration } from '../../config/go-duration.js';
 import { waitUntil } from '../../engine/wait.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import type { Host, ReadResult } from '../../host/types.js';
 import { type EtcdMember, etcdPeerUrl } from '../../manifests/static-pods/etcd.js';
-import { certificatePaths } from '../../pki/table.js';
 import { CREDENTIALS, ETCD, IMAGES, KUBELET } from '../artefacts.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
 import { MANIFESTS_DIR } from '../paths.js';
 import { renderedChanges, renderedFor, SURROUNDINGS, verdictOf } from '../rendered.js';
+import { firstMember } from './access.js';
 
 const MANIFEST = `${MANIFESTS_DIR}/etcd.yaml`;
-
-/** A client of the etcd member on the first control plane. */
-export async function firstMember(context: PhaseContext): Promise<EtcdClient> {
-  const { cluster } = context.config;
-  const { cert, key } = certificatePaths(cluster, { baseName: 'etcd/healthcheck-client' });
-  const ca = certificatePaths(cluster, { baseName: 'etcd/ca' }).cert;
-  const read = async (path: string) => (await context.trust.file(context.first.name, path)).toString();
-  const credentials = { ca: await read(ca), cert: await read(cert), key: await read(key) };
-  return etcdClient(context.reader(context.first.name), credentials, context.signal);
-}
 
 /**
  * etcd allows one learner at a time, so control planes join one after the other. What an interrupted join left

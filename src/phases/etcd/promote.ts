@@ -1,7 +1,8 @@
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { API, ETCD } from '../artefacts.js';
 import { defineClusterPhase } from '../context.js';
-import { firstMember, promoteWhenReady } from './join.js';
+import { firstMember } from './access.js';
+import { promoteWhenReady } from './join.js';
 
 /** A join that was interrupted between start and promotion leaves a learner that works but never votes. */
 export const promoteLearners = defineClusterPhase({
