@@ -120,7 +120,7 @@ export async function join(
 
 /** The admin kubeconfig, as it stands on the first control plane. A secret. */
 export async function kubeconfig(cluster: Cluster, options: WorkOptions = {}): Promise<string> {
-  return inSession(cluster, options, [firstControlPlane(cluster).name], adminKubeconfig);
+  return inSession(cluster, options, [], adminKubeconfig);
 }
 
 function stepOptions({ stop, ignorePreflightErrors, owner = ownerOf() }: StepOptions) {

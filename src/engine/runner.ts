@@ -42,7 +42,7 @@ export async function runTasks<C extends EngineContext>(options: RunOptions<C>):
   refuseCycles(graph, (unit) => `${unit.name} on ${unit.host}`);
   const limit = pLimit(options.concurrency);
   const bulk = turns(BULK_TASKS);
-  const first = options.context.inventory[0]?.name;
+  const first = options.context.first?.name ?? options.context.inventory[0]?.name;
   const failures: KeelsonError[] = [];
   const written: Promise<void>[] = [];
   let changed = 0;

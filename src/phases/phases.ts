@@ -3,10 +3,10 @@ import { certificatePhases } from './certs/certificates.js';
 import type { KeelsonPhase } from './context.js';
 import { staticPods } from './control-plane/static-pods.js';
 import { joinEtcd } from './etcd/join.js';
-import { promoteLearners } from './etcd/promote.js';
 import { prepareHost } from './host/prepare.js';
 import { clusterInfo } from './join/cluster-info.js';
 import { joinControlPlane, joinWorker } from './join/nodes.js';
+import { uploadCerts } from './join/upload-certs.js';
 import { finalizeKubelet } from './kubelet/finalize.js';
 import { installKubelet, installTools } from './kubelet/install.js';
 import { startKubelet } from './kubelet/start.js';
@@ -32,6 +32,7 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   uploadConfig,
   bootstrapRights,
   clusterInfo,
+  uploadCerts,
   markControlPlane,
   finalizeKubelet,
   kubeProxy,
@@ -40,7 +41,6 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   coredns,
   joinControlPlane,
   joinEtcd,
-  promoteLearners,
   joinWorker,
   labelNodes,
   flannelReady,

@@ -3,7 +3,7 @@ import { runTasks } from '../engine/runner.js';
 import type { Plan } from '../engine/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { APPLY_PHASES } from '../phases/phases.js';
-import { withLock } from './lock.js';
+import { refuseLocked, withLock } from './lock.js';
 import { changesIn, makePlan, type PlanSelection } from './plan.js';
 import { runPreflight } from './preflight.js';
 import type { Session } from './session.js';
@@ -38,6 +38,8 @@ export async function applyCluster(session: Session, options: ApplyOptions): Pro
   const { context, emit } = session;
   const started = context.now();
   const run = options.run ?? 'apply';
+  // Someone else's run is told of at once, not after preflight.
+  await refuseLocked(session);
   // Before the lock, which is a file on a host: where preflight fails nothing at all was changed.
   if (options.preflight !== false) {
     await runPreflight(session, {

@@ -1,4 +1,29 @@
-import type { EtcdMemberReport } from './etcd-status.js';
+/** One member. Numbers are null where it did not answer. */
+export interface EtcdMemberReport {
+  name: string;
+  /** As etcdctl shows it: hexadecimal. */
+  id: string;
+  /** Host of the cluster file; null for a member that none of them has. */
+  host: string | null;
+  isLearner: boolean;
+  isLeader: boolean;
+  peerURLs: readonly string[];
+  clientURLs: readonly string[];
+  version: string | null;
+  dbSizeBytes: number | null;
+  dbSizeInUseBytes: number | null;
+  /** Size at which etcd refuses writes. */
+  dbQuotaBytes: number | null;
+  revision: number | null;
+  raftTerm: number | null;
+  raftIndex: number | null;
+  raftAppliedIndex: number | null;
+  /** Of one status request on an open connection, the way over SSH included. */
+  latencyMs: number | null;
+  alarms: string[];
+  /** What the member reports of itself, or why it does not answer. */
+  errors: string[];
+}
 
 /** Part of the quota from which on a database is too large for comfort. */
 const NEAR_QUOTA = 0.8;

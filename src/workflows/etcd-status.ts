@@ -11,35 +11,8 @@ import { etcdPeerUrl } from '../manifests/static-pods/etcd.js';
 import type { PhaseContext } from '../phases/context.js';
 import { endpointOf, etcdOn } from '../phases/etcd/access.js';
 import { clusterTrust } from './cluster-api.js';
-import { problemsOf } from './etcd-problems.js';
+import { type EtcdMemberReport, problemsOf } from './etcd-problems.js';
 import type { Session } from './session.js';
-
-/** One member. Numbers are null where it did not answer. */
-export interface EtcdMemberReport {
-  name: string;
-  /** As etcdctl shows it: hexadecimal. */
-  id: string;
-  /** Host of the cluster file; null for a member that none of them has. */
-  host: string | null;
-  isLearner: boolean;
-  isLeader: boolean;
-  peerURLs: readonly string[];
-  clientURLs: readonly string[];
-  version: string | null;
-  dbSizeBytes: number | null;
-  dbSizeInUseBytes: number | null;
-  /** Size at which etcd refuses writes. */
-  dbQuotaBytes: number | null;
-  revision: number | null;
-  raftTerm: number | null;
-  raftIndex: number | null;
-  raftAppliedIndex: number | null;
-  /** Of one status request on an open connection, the way over SSH included. */
-  latencyMs: number | null;
-  alarms: string[];
-  /** What the member reports of itself, or why it does not answer. */
-  errors: string[];
-}
 
 export interface EtcdStatus {
   cluster: string;

@@ -6,7 +6,7 @@ import type { Plan } from '../engine/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { KeelsonPhase } from '../phases/context.js';
 import { resetPhases } from '../phases/reset/phases.js';
-import { withLock } from './lock.js';
+import { lockHosts, withLock } from './lock.js';
 import { changesIn, makePlan } from './plan.js';
 import type { Session } from './session.js';
 
@@ -112,7 +112,7 @@ export async function resetCluster(session: Session, options: ResetOptions): Pro
     const hint = 'run keelson reset again: it goes on from here';
     throw new KeelsonError('ABORTED', thrown.message, { hint, cause: thrown });
   } finally {
-    const first = session.effects.host(context.first.name);
-    await first.script({ name: 'reset/state-directory', text: REMOVE_EMPTY_STATE }).catch(() => undefined);
+    const tidy = { name: 'reset/state-directory', text: REMOVE_EMPTY_STATE };
+    await Promise.all(lockHosts(session).map((host) => host.script(tidy).catch(() => undefined)));
   }
 }

@@ -1,7 +1,8 @@
 import { controlPlanes } from '../../config/inventory.js';
 import { exitCodeOf, KeelsonError } from '../../errors/keelson-error.js';
 import { bytes, table } from '../../report/table.js';
-import { type EtcdMemberReport, type EtcdStatus, etcdStatus } from '../../workflows/etcd-status.js';
+import type { EtcdMemberReport } from '../../workflows/etcd-problems.js';
+import { type EtcdStatus, etcdStatus } from '../../workflows/etcd-status.js';
 import { CLUSTER_OPTIONS, clusterConfig, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 

@@ -1,4 +1,3 @@
-import { firstControlPlane } from '../../config/inventory.js';
 import { drainNodes } from '../../workflows/nodes.js';
 import { CLUSTER_OPTIONS, clusterConfig, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
@@ -44,7 +43,7 @@ controller, and pods with emptyDir volumes, are refused before anything is chang
           `${node} is drained: ${pods} ${pods === 1 ? 'pod' : 'pods'} left.`;
         return { data: { nodes }, text: nodes.map(line).join('\n') };
       },
-      { config, hosts: [firstControlPlane(config).name] },
+      { config, hosts: [] },
     );
   },
 });

@@ -1,4 +1,3 @@
-import { firstControlPlane } from '../../config/inventory.js';
 import { cordonNodes } from '../../workflows/nodes.js';
 import { CLUSTER_OPTIONS, clusterConfig, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
@@ -21,7 +20,7 @@ export const command = defineCommand({
           changed ? `${node} is schedulable.` : `${node} was schedulable already.`;
         return { data: { nodes }, text: nodes.map(line).join('\n') };
       },
-      { config, quiet: true, hosts: [firstControlPlane(config).name] },
+      { config, quiet: true, hosts: [] },
     );
   },
 });

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { problemsOf } from '../../../src/workflows/etcd-problems.js';
-import type { EtcdMemberReport } from '../../../src/workflows/etcd-status.js';
+import { type EtcdMemberReport, problemsOf } from '../../../src/workflows/etcd-problems.js';
 
 const member = (name: string, more: Partial<EtcdMemberReport> = {}): EtcdMemberReport => ({
   name,
