@@ -15,12 +15,6 @@ export interface DrainOptions extends DrainPolicy {
   onState?: (state: string) => void;
 }
 
-/** What a drain of tombstoned or removed hosts takes as agreed: their emptyDir volumes are gone with them. */
-export const REMOVAL_POLICY: DrainPolicy = { force: false, deleteEmptyDirData: true };
-
-/** Milliseconds that a removal waits for pods to leave. */
-export const DRAIN_TIMEOUT_MS = 600_000;
-
 /** A budget that blocks is asked again so often; kubectl waits 5 s. */
 const RETRY_MS = 1000;
 
