@@ -1,7 +1,7 @@
 import { bootstrapRights, coredns, flannel, kubeProxy, uploadConfig } from './addons/addons.js';
 import { certificatePhases } from './certs/certificates.js';
 import type { KeelsonPhase } from './context.js';
-import { staticPods } from './control-plane/static-pods.js';
+import { apiPods, controllerPods } from './control-plane/static-pods.js';
 import { haproxy } from './endpoint/haproxy.js';
 import { keepalived } from './endpoint/keepalived.js';
 import { endpointKubeProxy } from './endpoint/kube-proxy.js';
@@ -16,12 +16,11 @@ import { uploadCerts } from './join/upload-certs.js';
 import { finalizeKubelet } from './kubelet/finalize.js';
 import { installKubelet, installTools } from './kubelet/install.js';
 import { startKubelet } from './kubelet/start.js';
-import { flannelReady, flannelStarted } from './network/flannel.js';
+import { flannelReady } from './network/flannel.js';
 import { labelNodes, markControlPlane } from './nodes/mark.js';
 import { containerd } from './runtime/containerd.js';
 import { imagePhases } from './runtime/images.js';
 import { waitControlPlane } from './wait/control-plane.js';
-import { waitControllers } from './wait/controllers.js';
 import { waitReady } from './wait/ready.js';
 
 /** Every phase of an apply, providers before those that need them. */
@@ -33,11 +32,11 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   containerd,
   installKubelet,
   ...imagePhases,
-  ...staticPods,
+  ...apiPods,
   startKubelet,
   waitControlPlane,
-  waitControllers,
   endpointReach,
+  ...controllerPods,
   uploadConfig,
   bootstrapRights,
   clusterInfo,
@@ -46,8 +45,6 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   finalizeKubelet,
   kubeProxy,
   flannel,
-  flannelStarted,
-  coredns,
   joinControlPlane,
   joinEtcd,
   joinWorker,
@@ -56,6 +53,7 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   endpointKubeProxy,
   retireEndpoint,
   flannelReady,
+  coredns,
   installTools,
   waitReady,
 ];

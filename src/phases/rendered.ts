@@ -26,7 +26,6 @@ export function renderedFor(
   membership: EtcdMembership = {},
 ): ReadonlyMap<string, RenderedFile> {
   const facts = context.facts.get(host);
-  const hostname = facts?.hostname;
   const own = context.hostNamed(host);
   const address = canonicalAddress(own.localAPIEndpoint?.advertiseAddress ?? own.nodeIP);
   const networkInterface = facts?.addresses.find(
@@ -41,7 +40,9 @@ export function renderedFor(
     externalCA: external,
     patches: context.patches.get(host) ?? [],
     ...membership,
-    ...(hostname === undefined ? {} : { hostname }),
+    ...(facts === undefined
+      ? {}
+      : { hostname: facts.hostname, defaultAddress: facts.defaultRoute?.address ?? null }),
     ...(networkInterface === undefined ? {} : { networkInterface }),
   });
 }

@@ -6,7 +6,7 @@ import { flannelObjects } from '../../manifests/flannel.js';
 import { kubeProxyObjects } from '../../manifests/kube-proxy.js';
 import { accessObjects, kubeadmConfigMap } from '../../manifests/kubeadm-config.js';
 import { kubeletConfigMap } from '../../manifests/kubelet-configuration.js';
-import { ADDON_IMAGES, ADDONS, API, JOIN_RIGHTS, NETWORK, NETWORK_APPLIED } from '../artefacts.js';
+import { ADDON_IMAGES, ADDONS, API, ENDPOINT, JOIN_RIGHTS, NETWORK, NETWORK_APPLIED } from '../artefacts.js';
 import type { PhaseContext } from '../context.js';
 import { objectsPhase } from '../objects-phase.js';
 
@@ -18,7 +18,7 @@ const isAboutConfig = (object: KubeObject) =>
 export const uploadConfig = objectsPhase({
   name: 'upload-config',
   summary: 'ConfigMaps kubeadm-config and kubelet-config, readable for joining nodes',
-  needs: [API],
+  needs: [API, ENDPOINT],
   provides: [JOIN_RIGHTS],
   objects: ({ config }) =>
     asObjects([
@@ -39,7 +39,7 @@ export const bootstrapRights = objectsPhase({
 export const kubeProxy = objectsPhase({
   name: 'addon/kube-proxy',
   summary: 'kube-proxy on every node',
-  needs: [API, ADDON_IMAGES],
+  needs: [API, ENDPOINT, ADDON_IMAGES],
   provides: [ADDONS],
   runIf: ({ config }) => config.cluster.proxy.disabled !== true,
   objects: ({ config }) => asObjects(kubeProxyObjects(config)),
@@ -48,7 +48,8 @@ export const kubeProxy = objectsPhase({
 export const coredns = objectsPhase({
   name: 'addon/coredns',
   summary: 'CoreDNS',
-  needs: [API, ADDON_IMAGES, NETWORK],
+  needs: [API, ADDON_IMAGES],
+  after: [NETWORK],
   provides: [ADDONS],
   runIf: ({ config }) => config.cluster.dns.disabled !== true,
   objects: ({ config, patches }) =>

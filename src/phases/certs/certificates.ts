@@ -62,7 +62,9 @@ export const certificatePhases = PHASES.map(({ phase, entry, summary }) => {
     group: authority ? 'certs/authorities' : 'credentials',
     needs: authority ? [] : [AUTHORITIES],
     provides: authority ? [AUTHORITIES, CREDENTIALS] : [CREDENTIALS],
+    // What a host has of kubeconfigs is known only once it was looked at.
     runIf: (context) =>
+      phase.startsWith('kubeconfig/') ||
       context.trust.entries(context.first.name).some((candidate) => candidate.name === entry),
     observe: (context, host) => context.trust.request(host),
     plan: (context, host, seen) => {

@@ -1,8 +1,9 @@
 import { clusterClient } from '../../cluster/client.js';
+import type { ClientCredentials, Endpoint } from '../../cluster/tls-agent.js';
 import type { EndpointSpec } from '../../config/types.js';
 import { waitUntil } from '../../engine/wait.js';
 import { KeelsonError, toKeelsonError } from '../../errors/keelson-error.js';
-import { API, BALANCER, CREDENTIALS, ENDPOINT, VIRTUAL_ADDRESS } from '../artefacts.js';
+import { API, BALANCER, ENDPOINT, VIRTUAL_ADDRESS } from '../artefacts.js';
 import { defineClusterPhase, type PhaseContext } from '../context.js';
 
 /** Milliseconds: a load balancer of somebody else's may ask for health rarely, a virtual address needs seconds. */
@@ -17,36 +18,69 @@ const HINTS: Record<EndpointSpec['provider'], string> = {
   'node-local': 'on the host: journalctl -u keelson-haproxy',
 };
 
+/** From where, at which address, and for which name in the certificate. */
+type Look = { host: string; at: Endpoint; servername: string };
+
+/** What a look at the API says; null where it is fine. */
+async function failureOf(
+  context: PhaseContext,
+  admin: ClientCredentials,
+  look: Look,
+): Promise<KeelsonError | null> {
+  const client = clusterClient(context.reader(look.host), look.at, admin, context.signal, look.servername);
+  try {
+    await client.request('GET', '/readyz', { timeoutMs: REQUEST_MS });
+    return null;
+  } catch (error) {
+    const known = toKeelsonError(error);
+    if (known.code === 'ABORTED') throw error;
+    return known;
+  } finally {
+    await client.close();
+  }
+}
+
+/** Control planes whose API server runs, and whose certificate is not for the endpoint yet. */
+async function unnamed(context: PhaseContext, admin: ClientCredentials, name: string): Promise<string[]> {
+  const planes = context.inventory.filter(({ role }) => role === 'control-plane');
+  const answers = await Promise.all(
+    planes.map(async (plane): Promise<string[]> => {
+      const local = context.hostNamed(plane.name).localAPIEndpoint;
+      if (local === null) return [];
+      const at = { address: local.advertiseAddress, port: local.bindPort };
+      const failure = await failureOf(context, admin, { host: plane.name, at, servername: name });
+      const code = (failure?.cause as { code?: string } | undefined)?.code;
+      return code === 'ERR_TLS_CERT_ALTNAME_INVALID'
+        ? [`${plane.name}: the certificate of its API server is not for ${name} yet`]
+        : [];
+    }),
+  );
+  return answers.flat();
+}
+
 /** Why the API does not answer at its endpoint, host by host; [] where it does from all hosts of the run. */
 export async function unreached(context: PhaseContext): Promise<string[]> {
   const { endpoint } = context.config.spec;
   const admin = context.trust.admin();
   if (endpoint === null) return [];
   if (admin === null) return ['there are no admin credentials yet'];
-  const answers = await Promise.all(
-    context.inventory.map(async ({ name }): Promise<string[]> => {
-      const { address } = endpoint;
-      const client = clusterClient(context.reader(name), endpoint, admin, context.signal, address);
-      try {
-        await client.request('GET', '/readyz', { timeoutMs: REQUEST_MS });
-        return [];
-      } catch (error) {
-        const { code, message } = toKeelsonError(error);
-        if (code === 'ABORTED') throw error;
-        return [`${name}: ${message}`];
-      } finally {
-        await client.close();
-      }
+  const [early, ...answers] = await Promise.all([
+    unnamed(context, admin, endpoint.address),
+    ...context.inventory.map(async ({ name }): Promise<string[]> => {
+      const look = { host: name, at: endpoint, servername: endpoint.address };
+      const failure = await failureOf(context, admin, look);
+      return failure === null ? [] : [`${name}: ${failure.message}`];
     }),
-  );
-  return answers.flat();
+  ]);
+  return [...early, ...answers.flat()];
 }
 
 export const endpointReach = defineClusterPhase({
   name: 'endpoint/reach',
-  summary: 'the API answers at its endpoint, asked from every host',
+  summary:
+    'the API answers at its endpoint, asked from every host, and every API server’s certificate is for it',
   target: 'cluster',
-  needs: [API, CREDENTIALS, BALANCER, VIRTUAL_ADDRESS],
+  needs: [API, BALANCER, VIRTUAL_ADDRESS],
   provides: [ENDPOINT],
   runIf: ({ config }) => config.spec.endpoint !== null,
   check: async (context) => {

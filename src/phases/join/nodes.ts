@@ -5,7 +5,6 @@ import { KUBELET_UNIT } from '../../manifests/kubelet.js';
 import { CERTIFICATE_MODE, certificatePaths } from '../../pki/table.js';
 import {
   API,
-  CONTROLLERS,
   CREDENTIALS,
   ENDPOINT,
   IMAGES,
@@ -47,7 +46,7 @@ function joinPhase({ bringsCa, ...phase }: JoinPhase) {
   });
 }
 
-const HOST_NEEDS = [API, ENDPOINT, CONTROLLERS, JOIN_RIGHTS, RUNTIME, IMAGES, KUBELET_BINARIES];
+const HOST_NEEDS = [API, ENDPOINT, JOIN_RIGHTS, RUNTIME, IMAGES, KUBELET_BINARIES];
 
 export const joinWorker = joinPhase({
   name: 'join/worker',

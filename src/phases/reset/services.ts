@@ -1,5 +1,6 @@
 import { CONTAINERD_UNIT } from '../../manifests/containerd.js';
 import { KUBELET_UNIT } from '../../manifests/kubelet.js';
+import { MEMBERS_OUT } from '../artefacts.js';
 import { defineHostPhase } from '../context.js';
 import { halting } from '../unit-removal.js';
 import { KUBELET_STOPPED, PODS_GONE, RUNTIME_STOPPED } from './artefacts.js';
@@ -10,7 +11,7 @@ export const stopKubelet = defineHostPhase({
   name: 'reset/kubelet',
   summary: 'the kubelet stopped and disabled, so that it starts nothing again',
   target: 'all',
-  needs: [],
+  needs: [MEMBERS_OUT],
   provides: [KUBELET_STOPPED],
   observe: () => ({ units: [KUBELET_UNIT] }),
   plan: (_context, _host, seen) => leftover(halting(KUBELET_UNIT, seen.units.get(KUBELET_UNIT))),
