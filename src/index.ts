@@ -7,6 +7,7 @@ export type {
   FileChange,
   ImageChange,
   ObjectChange,
+  PackageChange,
   Plan,
   ServiceChange,
   Standing,
