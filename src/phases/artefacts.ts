@@ -41,3 +41,9 @@ export const NETWORK_APPLIED = inCluster('network-applied');
 export const NETWORK = inCluster('network');
 /** Add-ons and network applied. */
 export const ADDONS = inCluster('addons');
+/** No pod that can move is left on the nodes that leave. */
+export const DRAINED = inCluster('drained');
+/** The API server of a control plane that leaves is stopped. */
+export const API_SERVER_STOPPED = onHost('api-server-stopped');
+/** Hosts that leave are no members of etcd any more. */
+export const MEMBERS_OUT = inCluster('members-out');

@@ -7,6 +7,7 @@ import type { Effects } from '../engine/changes.js';
 import type { EngineEvent, TimedEvent } from '../engine/events.js';
 import type { Readers } from '../engine/phase.js';
 import { KeelsonError } from '../errors/keelson-error.js';
+import { connectSettled } from '../host/pool.js';
 import type { ConnectOptions } from '../host/settings.js';
 import type { Host, HostFacts } from '../host/types.js';
 import type { PhaseContext } from '../phases/context.js';
@@ -45,6 +46,8 @@ export interface Session {
   /** sha256 of the resolved configuration. */
   configDigest: string;
   emit: (event: EngineEvent) => void;
+  /** Connects to further hosts of the file, absent ones too. @returns those that could not be reached, and why */
+  reach: (names: readonly string[]) => Promise<ReadonlyMap<string, KeelsonError>>;
   close: () => Promise<void>;
 }
 
@@ -124,6 +127,15 @@ export async function openSession(options: SessionOptions): Promise<Session> {
         blobPath: (sha256) => blobPath(bundle, sha256),
         importImages: (host, images) => importImages(bundle, host, images, signal),
         applyObjects: (changes) => applyObjects(context, changes),
+      },
+      reach: async (names) => {
+        const missing = names.filter((name) => !hosts.has(name)).map((name) => hostNamed(config, name));
+        const result = await connectSettled(missing, pool);
+        for (const [name, host] of result.connected) hosts.set(name, host.asRoot());
+        await Promise.all(
+          [...result.connected.keys()].map(async (name) => facts.set(name, await hostOf(name).facts())),
+        );
+        return result.failures;
       },
       close: async () => {
         await client?.close();

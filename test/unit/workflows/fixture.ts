@@ -118,6 +118,7 @@ export function fakeSession(config: ClusterConfig = cluster()): FakeSession {
       applyObjects: async () => {},
     },
     failures: new Map(),
+    reach: async () => new Map(),
     close: async () => {},
     fakes,
     events,
