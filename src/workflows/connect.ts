@@ -5,7 +5,7 @@ import { combineFailures, connectSettled, type PoolOptions } from '../host/pool.
 import type { Host } from '../host/types.js';
 import { type Choice, chooseFirst, progressOf } from './first.js';
 
-/** A session doesn't wait long for hosts that it can do without. */
+/** A session doesn't wait long for hosts that it can do without, nor for one of several control planes. */
 const OPTIONAL_CONNECT_MS = 2500;
 
 export interface Connections extends Choice {
@@ -44,24 +44,31 @@ export async function connectCluster(
   };
   const connect = async (targets: typeof present, options: PoolOptions) => {
     const result = await connectSettled(targets, options);
-    for (const [name, host] of result.connected) hosts.set(name, host.asRoot());
+    for (const [name, host] of result.connected) {
+      hosts.set(name, host.asRoot());
+      failures.delete(name);
+    }
     for (const [name, failure] of result.failures) failures.set(name, failure);
   };
-  const unknown = () => planes.filter(({ name }) => !hosts.has(name) && !failures.has(name));
+  /** Control planes that were not tried yet; all of them where none could be reached. */
+  const untried = () => {
+    const reached = tolerant || planes.some(({ name }) => hosts.has(name));
+    return planes.filter(({ name }) => !hosts.has(name) && !(reached && failures.has(name)));
+  };
   try {
     await Promise.all([
       connect(wanted, tolerant ? optional : pool),
       connect(
         planes.slice(0, 1).filter((plane) => !wanted.includes(plane)),
-        optional,
+        planes.length > 1 ? optional : pool,
       ),
     ]);
     const missing = wanted.flatMap(({ name }) => failures.get(name) ?? []);
     if (!tolerant && missing.length > 0) throw combineFailures(missing, wanted.length);
     let progress = await progressOf(config, hosts, pool.signal);
     const settled = progress.size > 0 && chooseFirst(config, progress).serving;
-    if (!settled && unknown().length > 0) {
-      await connect(unknown(), optional);
+    if (!settled && untried().length > 0 && planes.length > 1) {
+      await connect(untried(), tolerant ? optional : pool);
       progress = await progressOf(config, hosts, pool.signal);
     }
     if (progress.size > 0) return { ...chooseFirst(config, progress), hosts, failures, close };

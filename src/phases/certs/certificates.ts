@@ -93,7 +93,9 @@ function verdictOfEntry(_context: PhaseContext, host: string, entry: PkiEntry, s
     if (missing && entry.external && path.endsWith('.key')) return [];
     const mode = path.endsWith('.crt') ? CERTIFICATE_MODE : SECRET_MODE;
     const reissue = entry.standing === 'invalid' && entry.sansDiffer;
-    const drift = missing ? null : modeDrift(state, mode);
+    // kubeadm writes the public key with 0600 where it makes it, and with 0644 where it downloads it.
+    const readable = !missing && path.endsWith('.pub') && modeDrift(state, CERTIFICATE_MODE) === null;
+    const drift = missing || readable ? null : modeDrift(state, mode);
     if (!missing && !reissue && !entry.serverDiffers && drift === null) return [];
     const reason = missing
       ? `${path} is missing`

@@ -69,7 +69,7 @@ export const controllerPods = ['controller-manager', 'scheduler'].map((name) =>
     name: `control-plane/${name}`,
     target: 'control-planes',
     group: 'controller-pods',
-    needs: [CREDENTIALS, CONTROLLER_IMAGES, API],
+    needs: [CREDENTIALS, CONTROLLER_IMAGES, API, ETCD],
     provides: [CONTROLLER_PODS],
   }),
 );
