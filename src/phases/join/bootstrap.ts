@@ -15,7 +15,7 @@ import { controlPlaneUrl } from '../../manifests/addresses.js';
 import { KUBELET_UNIT } from '../../manifests/kubelet.js';
 import { SECRET_MODE } from '../../pki/table.js';
 import type { PhaseContext } from '../context.js';
-import { BOOTSTRAP_KUBELET_CONF, KUBELET_CLIENT_CERTIFICATE } from '../paths.js';
+import { BOOTSTRAP_KUBELET_CONF, KUBELET_CLIENT_CERTIFICATE, MANIFESTS_DIR } from '../paths.js';
 
 /** Long enough for a slow host, short enough to be worthless afterwards; deleted as soon as it was used. */
 const TOKEN_TTL = '15m0s';
@@ -53,6 +53,8 @@ export async function bootstrapKubelet(context: PhaseContext, host: Host): Promi
     const server = controlPlaneUrl(context.config);
     const text = bootstrapKubeconfig({ server, caPem: await context.trust.ensureCa() }, token);
     await host.put([{ path: BOOTSTRAP_KUBELET_CONF, content: Buffer.from(text), mode: SECRET_MODE }]);
+    // The kubelet watches the directory only if it is there; else it looks every 20 seconds.
+    await host.exec(['mkdir', '-p', '-m', '700', MANIFESTS_DIR]);
     await host.service('restart', KUBELET_UNIT);
     await awaitCertificate(context, host, server);
   } finally {
