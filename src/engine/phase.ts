@@ -40,6 +40,8 @@ interface PhaseBase<C extends EngineContext> {
   /** One line for listings. */
   summary: string;
   needs: readonly Artefact[];
+  /** What this phase waits for if the run provides it, but does without where that failed. */
+  after?: readonly Artefact[];
   provides: readonly Artefact[];
   /** False leaves the phase out of this cluster altogether. */
   runIf?: (context: C) => boolean;

@@ -120,11 +120,21 @@ export function flannelObjects(
       metadata: { name: 'kube-flannel-cfg', namespace: NAMESPACE, labels: LABELS },
       data: { 'cni-conf.json': flannelCniConflist(), 'net-conf.json': flannelNetConf(config) },
     },
-    flannelDaemonSet(images),
+    flannelDaemonSet(images, interfaceArguments(config)),
   ];
 }
 
-function flannelDaemonSet(images: FlannelImages): DaemonSet {
+/**
+ * On a host with several networks the default route's is not always the cluster's. flannel 0.28 takes an IPv6
+ * address as the interface's only where pods have IPv6 alone (LookupExtIface), else the default route's stays.
+ */
+function interfaceArguments({ cluster, hosts }: ClusterConfig): string[] {
+  const families = cluster.networking.podSubnet?.split(',').length ?? 1;
+  const ipv6 = hosts.some(({ nodeIP }) => nodeIP.includes(':'));
+  return families > 1 && ipv6 ? [] : ['--iface=$(HOST_IP)'];
+}
+
+function flannelDaemonSet(images: FlannelImages, args: readonly string[]): DaemonSet {
   const podLabels = { tier: 'node', app: 'flannel' };
   return {
     apiVersion: 'apps/v1',
@@ -132,15 +142,15 @@ function flannelDaemonSet(images: FlannelImages): DaemonSet {
     metadata: { name: 'kube-flannel-ds', namespace: NAMESPACE, labels: LABELS },
     spec: {
       selector: { matchLabels: { app: 'flannel' } },
-      template: { metadata: { labels: podLabels }, spec: flannelPodSpec(images) },
+      template: { metadata: { labels: podLabels }, spec: flannelPodSpec(images, args) },
     },
   };
 }
 
-function flannelPodSpec({
-  flannel,
-  cniPlugin,
-}: FlannelImages): NonNullable<NonNullable<DaemonSet['spec']>['template']['spec']> {
+function flannelPodSpec(
+  { flannel, cniPlugin }: FlannelImages,
+  args: readonly string[],
+): NonNullable<NonNullable<DaemonSet['spec']>['template']['spec']> {
   const configuration = { name: 'flannel-cfg', mountPath: '/etc/kube-flannel/' };
   return {
     affinity: {
@@ -177,7 +187,7 @@ function flannelPodSpec({
         name: 'kube-flannel',
         image: flannel,
         command: ['/opt/bin/flanneld'],
-        args: ['--ip-masq', '--kube-subnet-mgr', '--healthz-port=8081'],
+        args: [...args, '--ip-masq', '--kube-subnet-mgr', '--healthz-port=8081'],
         ports: [{ name: 'healthz', containerPort: 8081, protocol: 'TCP' }],
         livenessProbe: {
           httpGet: { path: '/healthz', port: 'healthz' },
@@ -194,6 +204,7 @@ function flannelPodSpec({
         env: [
           { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
           { name: 'POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },
+          { name: 'HOST_IP', valueFrom: { fieldRef: { fieldPath: 'status.hostIP' } } },
           { name: 'EVENT_QUEUE_DEPTH', value: '5000' },
           { name: 'CONT_WHEN_CACHE_NOT_READY', value: 'false' },
         ],

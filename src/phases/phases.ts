@@ -1,7 +1,7 @@
 import { bootstrapRights, coredns, flannel, kubeProxy, uploadConfig } from './addons/addons.js';
 import { certificatePhases } from './certs/certificates.js';
 import type { KeelsonPhase } from './context.js';
-import { staticPods } from './control-plane/static-pods.js';
+import { apiPods, controllerPods } from './control-plane/static-pods.js';
 import { joinEtcd } from './etcd/join.js';
 import { prepareHost } from './host/prepare.js';
 import { clusterInfo } from './join/cluster-info.js';
@@ -10,12 +10,11 @@ import { uploadCerts } from './join/upload-certs.js';
 import { finalizeKubelet } from './kubelet/finalize.js';
 import { installKubelet, installTools } from './kubelet/install.js';
 import { startKubelet } from './kubelet/start.js';
-import { flannelReady, flannelStarted } from './network/flannel.js';
+import { flannelReady } from './network/flannel.js';
 import { labelNodes, markControlPlane } from './nodes/mark.js';
 import { containerd } from './runtime/containerd.js';
 import { imagePhases } from './runtime/images.js';
 import { waitControlPlane } from './wait/control-plane.js';
-import { waitControllers } from './wait/controllers.js';
 import { waitReady } from './wait/ready.js';
 
 /** Every phase of an apply, providers before those that need them. */
@@ -25,10 +24,10 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   containerd,
   installKubelet,
   ...imagePhases,
-  ...staticPods,
+  ...apiPods,
   startKubelet,
   waitControlPlane,
-  waitControllers,
+  ...controllerPods,
   uploadConfig,
   bootstrapRights,
   clusterInfo,
@@ -37,13 +36,12 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   finalizeKubelet,
   kubeProxy,
   flannel,
-  flannelStarted,
-  coredns,
   joinControlPlane,
   joinEtcd,
   joinWorker,
   labelNodes,
   flannelReady,
+  coredns,
   installTools,
   waitReady,
 ];

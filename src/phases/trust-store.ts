@@ -2,6 +2,7 @@ import type { ClusterConfig, ResolvedHost } from '../config/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { ReadRequest, ReadResult } from '../host/types.js';
 import { contentsOf, issueClusterPki, issueHostPki, type PkiFiles } from '../pki/cluster-pki.js';
+import { type Authority, openAuthority } from '../pki/issue.js';
 import { readKubeconfig } from '../pki/kubeconfig.js';
 import { type PkiEntry, planCertificates } from '../pki/plan-certificates.js';
 import {
@@ -39,6 +40,8 @@ export interface TrustStore {
   caCertificate: () => string | null;
   /** PEM of the cluster CA, issued if need be. */
   ensureCa: () => Promise<string>;
+  /** The cluster CA, ready to sign; null where its key is kept elsewhere. */
+  authority: () => Promise<Authority | null>;
   /** The strongest admin identity found or issued; null while there is none. */
   admin: () => Credentials | null;
 }
@@ -67,7 +70,8 @@ export function trustStore(config: ClusterConfig, now: () => number, options: Tr
     if (host === undefined) throw new KeelsonError('BUG', `${name} is no control plane`);
     return host;
   };
-  const caPath = certificatePaths(cluster, { baseName: 'ca' }).cert;
+  const caPaths = certificatePaths(cluster, { baseName: 'ca' });
+  const caPath = caPaths.cert;
   const superAdmin = pathOf('super-admin');
   const kubeconfigsOf = (name: string): readonly KubeconfigName[] => {
     if (name !== first.name) return JOINING_KUBECONFIGS;
@@ -154,6 +158,13 @@ export function trustStore(config: ClusterConfig, now: () => number, options: Tr
       const made = (await ensureShared()).get(caPath);
       if (made === undefined) throw new KeelsonError('BUG', 'no cluster CA was made');
       return made.content.toString();
+    },
+    authority: async () => {
+      const made = await ensureShared();
+      const certPem = made.get(caPaths.cert)?.content.toString();
+      const keyPem = made.get(caPaths.key)?.content.toString();
+      if (certPem === undefined || keyPem === undefined) return null;
+      return openAuthority({ certPem, keyPem }, caPaths);
     },
     admin: () => {
       const own = adminIn(onFirst);

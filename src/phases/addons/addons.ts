@@ -48,7 +48,8 @@ export const kubeProxy = objectsPhase({
 export const coredns = objectsPhase({
   name: 'addon/coredns',
   summary: 'CoreDNS',
-  needs: [API, ADDON_IMAGES, NETWORK],
+  needs: [API, ADDON_IMAGES],
+  after: [NETWORK],
   provides: [ADDONS],
   runIf: ({ config }) => config.cluster.dns.disabled !== true,
   objects: ({ config, patches }) =>
