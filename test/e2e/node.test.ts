@@ -69,6 +69,8 @@ describe('nodes of a cluster', () => {
     expect(metadata.labels).toMatchObject({ zone: 'b', by: 'hand' });
     expect(metadata.labels.disk).toBeUndefined();
     expect(spec.taints).toBeUndefined();
+    writeFileSync(lab.clusterFile, original);
+    await succeed('apply', '-c', lab.clusterFile);
     await nothingToPlan();
   });
 
