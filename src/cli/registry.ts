@@ -36,6 +36,12 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry('node cordon', 'no new pods on nodes', () => import('./commands/node-cordon.js')),
   entry('node uncordon', 'nodes take pods again', () => import('./commands/node-uncordon.js')),
   entry(
+    'node remove',
+    'take a host out of the cluster and reset it',
+    () => import('./commands/node-remove.js'),
+  ),
+  entry('node replace', 'put one host in the place of another', () => import('./commands/node-replace.js')),
+  entry(
     'etcd status',
     'etcd’s members, leader, sizes, alarms and latency',
     () => import('./commands/etcd-status.js'),

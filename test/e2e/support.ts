@@ -111,4 +111,16 @@ export interface EtcdMember {
 /** Voting members of these names. */
 export const voters = (...names: string[]): EtcdMember[] => names.map((name) => ({ name, learner: false }));
 
+/**
+ * What an apply would change, one line a task; pods that are still on their way up after a node left are no drift.
+ */
+export async function drift(lab: E2eLab): Promise<string[]> {
+  const { tasks } = JSON.parse(await succeed('plan', '-c', lab.clusterFile, '-o', 'json')) as {
+    tasks: { phase: string; host: string; standing: string; reasons: string[] }[];
+  };
+  return tasks
+    .filter(({ standing, phase }) => standing !== 'satisfied' && phase !== 'wait-ready')
+    .map(({ host, phase, reasons }) => `${host} ${phase}: ${reasons.join('; ')}`);
+}
+
 export const CONTROL_PLANE_KUBECTL = 'kubectl --kubeconfig /etc/kubernetes/admin.conf';

@@ -1,3 +1,4 @@
+import { asControlPlane } from '../../config/inventory.js';
 import { waitUntil } from '../../engine/wait.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { API_SERVER_STOPPED, DRAINED } from '../artefacts.js';
@@ -9,11 +10,17 @@ const MANIFEST = `${MANIFESTS_DIR}/kube-apiserver.yaml`;
 /** A kubelet that is dead stops nothing; what it left running ends with the host's pods. */
 const PATIENCE_MS = 30_000;
 
-const RUNS = 'grep -qx kube-apiserver /proc/[0-9]*/comm 2>/dev/null';
+/**
+ * Exit code 0 while something listens on a port of all addresses, as API servers do and load balancers beside them
+ * don't: state 0A of the kernel's tables.
+ */
+const listens = (port: number) =>
+  `grep -qiE ': 0+:${port.toString(16).padStart(4, '0')} [0-9a-f]+:0000 0a' /proc/net/tcp /proc/net/tcp6`;
 
 /**
  * Clients of an API server that is told to stop go elsewhere and lose no request; without its etcd member it
- * would answer with errors until load balancers notice.
+ * would answer with errors until load balancers notice. Once it takes no more connections it is enough: until its
+ * last watch ends, it may run for another half minute.
  */
 export const stopApiServer = defineHostPhase({
   name: 'control-plane/stop',
@@ -34,10 +41,11 @@ export const stopApiServer = defineHostPhase({
   },
   actions: {
     stop: async (context, host) => {
+      const { bindPort } = asControlPlane(context.hostNamed(host.name)).localAPIEndpoint;
       await host.remove([MANIFEST]);
       const gone = async () => {
-        const { code } = await host.query(['sh', '-c', RUNS], { acceptCodes: 'any' });
-        return { met: code !== 0, state: 'kube-apiserver still runs' };
+        const { code } = await host.query(['sh', '-c', listens(bindPort)], { acceptCodes: 'any' });
+        return { met: code !== 0, state: `something still listens on port ${bindPort}` };
       };
       try {
         await waitUntil(gone, {

@@ -1,4 +1,4 @@
-import { clusterClient } from '../../cluster/client.js';
+import { clusterClient, statusOf } from '../../cluster/client.js';
 import { waitUntil } from '../../engine/wait.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import type { Host } from '../../host/types.js';
@@ -74,7 +74,13 @@ async function awaitLocalApi(context: PhaseContext, host: Host): Promise<void> {
   try {
     await waitUntil(
       async () => {
-        await client.request('GET', '/readyz', { timeoutMs: 5_000 });
+        try {
+          await client.request('GET', '/readyz', { timeoutMs: 5_000 });
+        } catch (error) {
+          // A young API server does not know yet what an admin without system:masters may do.
+          if (statusOf(error) !== 403) throw error;
+          return { met: false, state: 'the API server has not read its roles yet' };
+        }
         return { met: true, state: '' };
       },
       {

@@ -2,6 +2,7 @@ import type { ClusterClient } from '../../cluster/client.js';
 import type { ObjectChange } from '../../engine/types.js';
 import { toKeelsonError } from '../../errors/keelson-error.js';
 import { TOKEN_NAMESPACE, TOKEN_SECRET_TYPE } from '../../join/token.js';
+import { DRAINED, MEMBERS_OUT } from '../artefacts.js';
 import { defineClusterPhase, type PhaseContext } from '../context.js';
 import { PODS_GONE } from './artefacts.js';
 import { leftover } from './leftover.js';
@@ -15,7 +16,8 @@ export const deleteClusterObjects = (hosts: readonly string[]) =>
     name: 'reset/cluster-objects',
     summary: 'Node objects and join tokens of the hosts deleted from the cluster',
     target: 'cluster',
-    needs: [PODS_GONE],
+    // The Node object is what an interrupted removal is found by, so it goes last.
+    needs: [DRAINED, MEMBERS_OUT, PODS_GONE],
     provides: [],
     check: async (context) => {
       const client = context.api();

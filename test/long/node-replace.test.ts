@@ -1,0 +1,101 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  drift,
+  type E2eLab,
+  etcdMembers,
+  keelson,
+  labDown,
+  labUp,
+  onNode,
+  succeed,
+  voters,
+} from '../e2e/support.js';
+import { lostWrites, startWriter, type Writer } from './writer.js';
+
+const NAME = 'longnode';
+
+interface Member {
+  name: string;
+  isLeader: boolean;
+}
+
+describe('control planes that come and go', () => {
+  let lab: E2eLab;
+  let original: string;
+  beforeAll(async () => {
+    lab = await labUp(NAME, '--control-planes', '4', '--workers', '1', '--no-cluster');
+    original = readFileSync(lab.clusterFile, 'utf8');
+    only('cp1', 'cp2', 'cp3');
+    await succeed('apply', '-c', lab.clusterFile);
+    await succeed('kubeconfig', '-c', lab.clusterFile, '--out', lab.kubeconfig);
+  });
+  afterAll(() => labDown(NAME));
+
+  /** The file with these control planes, in its own order, and the worker. */
+  function only(...planes: string[]): void {
+    const kept = original.replace(/ {4}- name: (cp\d)\n(?: {6}.*\n)*/g, (block, name: string) =>
+      planes.includes(name) ? block : '',
+    );
+    writeFileSync(lab.clusterFile, kept);
+  }
+  const etcd = async () =>
+    JSON.parse(await succeed('etcd', 'status', '-c', lab.clusterFile, '-o', 'json')) as { members: Member[] };
+  const nodes = async (on: string) =>
+    (await onNode(lab, on, 'kubectl --kubeconfig /etc/kubernetes/admin.conf get nodes -o name'))
+      .split('\n')
+      .sort();
+
+  it('are replaced one after the other, the first included, while something writes', async () => {
+    const writer: Writer = await startWriter(lab, 'replace');
+    let here = ['cp1', 'cp2', 'cp3'];
+    for (const [old, fresh] of [
+      ['cp1', 'cp4'],
+      ['cp2', 'cp1'],
+      ['cp3', 'cp2'],
+    ] as const) {
+      only(...here, fresh);
+      await succeed('node', 'replace', old, fresh, '-c', lab.clusterFile);
+      here = [...here.filter((name) => name !== old), fresh].sort();
+      expect((await etcd()).members.map((member) => member.name)).toEqual(here);
+      expect(await nodes(fresh)).toEqual([...here.map((name) => `node/${name}`), 'node/w1']);
+      expect(await drift(lab)).toEqual([]);
+    }
+    await writer.next(30_000);
+    const written = await writer.stop();
+    expect(await lostWrites(lab, 'replace', written)).toEqual([]);
+  });
+
+  it('are not reset at the price of the quorum', async () => {
+    only('cp1', 'cp2', 'cp4');
+    await succeed('lab', 'stop', 'cp4', '--name', NAME);
+    const status = await keelson(['etcd', 'status', '-c', lab.clusterFile]);
+    expect(status.exitCode).toBe(6);
+    expect(status.stdout).toContain('cp4 does not answer');
+    const refused = await keelson(['reset', '--host', 'cp2', '--yes', '-c', lab.clusterFile]);
+    expect(refused.exitCode, refused.stderr).toBe(4);
+    expect(refused.stderr).toContain('without cp2 etcd would lose its quorum');
+    expect(await etcdMembers(lab, 'cp1')).toEqual(voters('cp1', 'cp2', 'cp4'));
+  });
+
+  it('leave when they are dead, and the others go on', async () => {
+    await succeed('node', 'remove', 'cp4', '--unreachable', '-c', lab.clusterFile);
+    expect(await etcdMembers(lab, 'cp1')).toEqual(voters('cp1', 'cp2'));
+    expect(await nodes('cp1')).toEqual(['node/cp1', 'node/cp2', 'node/w1']);
+  });
+
+  it('become one and three again', async () => {
+    await succeed('node', 'remove', 'cp1', '-c', lab.clusterFile);
+    expect(await etcdMembers(lab, 'cp2')).toEqual(voters('cp2'));
+    expect(await drift(lab)).toEqual([]);
+    only('cp1', 'cp2', 'cp3');
+    await succeed('apply', '-c', lab.clusterFile);
+    expect(await etcdMembers(lab, 'cp2')).toEqual(voters('cp1', 'cp2', 'cp3'));
+    const file = readFileSync(lab.clusterFile, 'utf8');
+    writeFileSync(lab.clusterFile, file.replaceAll(/name: (cp[13])\n/g, 'name: $1\n      state: absent\n'));
+    await succeed('apply', '-c', lab.clusterFile);
+    expect(await etcdMembers(lab, 'cp2')).toEqual(voters('cp2'));
+    expect(await nodes('cp2')).toEqual(['node/cp2', 'node/w1']);
+    expect(await drift(lab)).toEqual([]);
+  });
+});
