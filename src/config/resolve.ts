@@ -125,6 +125,12 @@ function resolveSpec({ spec }: ClusterInput, kubelet: ComponentConfig, around: S
       systemdCgroup: spec.runtime?.systemdCgroup ?? kubelet.cgroupDriver !== 'cgroupfs',
       restrictOomScoreAdj: spec.runtime?.restrictOomScoreAdj ?? false,
     },
+    preparation: {
+      packages: spec.preparation?.packages ?? 'check',
+      swap: spec.preparation?.swap ?? 'check',
+      selinux: spec.preparation?.selinux ?? 'check',
+      firewall: spec.preparation?.firewall ?? 'check',
+    },
     ignorePreflightErrors: spec.ignorePreflightErrors ?? [],
     concurrency: spec.concurrency ?? 20,
   };

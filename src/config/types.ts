@@ -148,12 +148,21 @@ export type NetworkSpec =
     }
   | { plugin: 'none' };
 
+/** What may be changed on hosts beside Kubernetes itself; `check`: preflight says what is wrong. */
+export interface Preparation {
+  packages: 'check' | 'install';
+  swap: 'check' | 'disable';
+  selinux: 'check' | 'permissive';
+  firewall: 'check' | 'open';
+}
+
 export interface ClusterSpec {
   network: NetworkSpec;
   /** Absolute path of the bundle directory; null where none was named. */
   bundle: string | null;
   /** Kernel and container settings for hosts such as lab machines. */
   runtime: { systemdCgroup: boolean; restrictOomScoreAdj: boolean };
+  preparation: Preparation;
   /** Kubernetes names of preflight checks to report as warnings. */
   ignorePreflightErrors: string[];
   /** At most so many hosts are worked on at once. */

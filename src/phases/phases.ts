@@ -4,7 +4,11 @@ import type { KeelsonPhase } from './context.js';
 import { staticPods } from './control-plane/static-pods.js';
 import { joinEtcd } from './etcd/join.js';
 import { promoteLearners } from './etcd/promote.js';
+import { openFirewall } from './host/firewall.js';
+import { hostPackages } from './host/packages.js';
 import { prepareHost } from './host/prepare.js';
+import { selinuxPermissive } from './host/selinux.js';
+import { swapOff } from './host/swap.js';
 import { clusterInfo } from './join/cluster-info.js';
 import { joinControlPlane, joinWorker } from './join/nodes.js';
 import { finalizeKubelet } from './kubelet/finalize.js';
@@ -20,7 +24,11 @@ import { waitReady } from './wait/ready.js';
 
 /** Every phase of an apply, providers before those that need them. */
 export const APPLY_PHASES: readonly KeelsonPhase[] = [
+  hostPackages,
   prepareHost,
+  swapOff,
+  selinuxPermissive,
+  openFirewall,
   ...certificatePhases,
   containerd,
   installKubelet,

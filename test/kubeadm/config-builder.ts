@@ -69,6 +69,7 @@ export function buildConfig(options: BuildOptions): { config: ClusterConfig; hos
       network: { plugin: 'none' },
       bundle: null,
       runtime: { systemdCgroup: true, restrictOomScoreAdj: false },
+      preparation: { packages: 'check', swap: 'check', selinux: 'check', firewall: 'check' },
       ignorePreflightErrors: [],
       concurrency: 10,
     },

@@ -61,6 +61,7 @@ export function config(
       network: { plugin: 'flannel', backend: 'vxlan', directRouting: true, port: 8472, vni: 1 },
       bundle: null,
       runtime: { systemdCgroup: true, restrictOomScoreAdj: false },
+      preparation: { packages: 'check', swap: 'check', selinux: 'check', firewall: 'check' },
       ignorePreflightErrors: [],
       concurrency: 10,
     },
