@@ -55,6 +55,14 @@ export function absentHosts(config: ClusterConfig): ResolvedHost[] {
   return config.hosts.filter((host) => host.state === 'absent');
 }
 
+/** The same configuration with these hosts to be removed. */
+export function withAbsent(config: ClusterConfig, names: readonly string[]): ClusterConfig {
+  const hosts = config.hosts.map(
+    (host): ResolvedHost => (names.includes(host.name) ? { ...host, state: 'absent' } : host),
+  );
+  return { ...config, hosts };
+}
+
 /**
  * The host of that name, present or absent.
  * @throws KeelsonError USAGE with the nearest name

@@ -20,6 +20,12 @@ const EVICTION = {
   'imagefs.available': '1%',
 };
 
+/** At its default of 20 requests a second the controller manager takes five seconds to start its controllers. */
+const CONTROLLER_MANAGER_ARGS = [
+  { name: 'kube-api-qps', value: '200' },
+  { name: 'kube-api-burst', value: '400' },
+];
+
 /** cluster.yaml of a lab as it is first written; paths in it count from the file's own directory. */
 export function clusterFileText(spec: ClusterFileSpec): string {
   const v1 = spec.cgroupVersion === 1;
@@ -45,6 +51,7 @@ export function clusterFileText(spec: ClusterFileSpec): string {
       kubernetesVersion: spec.kubernetesVersion,
       ...(several ? { controlPlaneEndpoint: `${API_NAME}:6443` } : {}),
       networking: { podSubnet: '10.244.0.0/16' },
+      controllerManager: { extraArgs: CONTROLLER_MANAGER_ARGS },
     },
     {
       apiVersion: 'kubelet.config.k8s.io/v1beta1',

@@ -1,9 +1,8 @@
 import { bootstrapRights, coredns, flannel, kubeProxy, uploadConfig } from './addons/addons.js';
 import { certificatePhases } from './certs/certificates.js';
 import type { KeelsonPhase } from './context.js';
-import { staticPods } from './control-plane/static-pods.js';
+import { apiPods, controllerPods } from './control-plane/static-pods.js';
 import { joinEtcd } from './etcd/join.js';
-import { promoteLearners } from './etcd/promote.js';
 import { openFirewall } from './host/firewall.js';
 import { hostPackages } from './host/packages.js';
 import { prepareHost } from './host/prepare.js';
@@ -11,15 +10,15 @@ import { selinuxPermissive } from './host/selinux.js';
 import { swapOff } from './host/swap.js';
 import { clusterInfo } from './join/cluster-info.js';
 import { joinControlPlane, joinWorker } from './join/nodes.js';
+import { uploadCerts } from './join/upload-certs.js';
 import { finalizeKubelet } from './kubelet/finalize.js';
 import { installKubelet, installTools } from './kubelet/install.js';
 import { startKubelet } from './kubelet/start.js';
-import { flannelReady, flannelStarted } from './network/flannel.js';
+import { flannelReady } from './network/flannel.js';
 import { labelNodes, markControlPlane } from './nodes/mark.js';
 import { containerd } from './runtime/containerd.js';
 import { imagePhases } from './runtime/images.js';
 import { waitControlPlane } from './wait/control-plane.js';
-import { waitControllers } from './wait/controllers.js';
 import { waitReady } from './wait/ready.js';
 
 /** Every phase of an apply, providers before those that need them. */
@@ -33,25 +32,24 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   containerd,
   installKubelet,
   ...imagePhases,
-  ...staticPods,
+  ...apiPods,
   startKubelet,
   waitControlPlane,
-  waitControllers,
+  ...controllerPods,
   uploadConfig,
   bootstrapRights,
   clusterInfo,
+  uploadCerts,
   markControlPlane,
   finalizeKubelet,
   kubeProxy,
   flannel,
-  flannelStarted,
-  coredns,
   joinControlPlane,
   joinEtcd,
-  promoteLearners,
   joinWorker,
   labelNodes,
   flannelReady,
+  coredns,
   installTools,
   waitReady,
 ];

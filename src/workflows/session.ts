@@ -1,19 +1,21 @@
 import { createHash } from 'node:crypto';
 import { type Bundle, blobPath, loadBundle } from '../bundle/bundle.js';
 import { type ClusterClient, clusterClient } from '../cluster/client.js';
-import { firstControlPlane, hostNamed, presentHosts } from '../config/inventory.js';
+import { hostNamed, presentHosts } from '../config/inventory.js';
 import type { ClusterConfig } from '../config/types.js';
 import type { Effects } from '../engine/changes.js';
 import type { EngineEvent, TimedEvent } from '../engine/events.js';
 import type { Readers } from '../engine/phase.js';
 import { KeelsonError } from '../errors/keelson-error.js';
-import { connectAll, connectSettled } from '../host/pool.js';
+import { connectSettled } from '../host/pool.js';
 import type { ConnectOptions } from '../host/settings.js';
 import type { Host, HostFacts } from '../host/types.js';
 import type { PhaseContext } from '../phases/context.js';
 import { CA_CERTIFICATE_ARTEFACT } from '../phases/join/nodes.js';
+import { memberView } from '../phases/member-view.js';
 import { trustStore } from '../phases/trust-store.js';
 import { applyObjects } from './apply-objects.js';
+import { connectCluster } from './connect.js';
 import { importImages } from './import-images.js';
 import { patchesOf } from './patches.js';
 
@@ -24,27 +26,28 @@ export interface SessionOptions {
   onEvent?: (event: TimedEvent) => void;
   /** Breaks everything off. */
   signal?: AbortSignal;
-  /** Connect only to these hosts (and the first control plane). */
+  /** Connect only to these hosts, and to a control plane that serves; [] for that one alone. */
   hosts?: readonly string[];
   /** Leave hosts that can't be reached out, and name them in `failures`, instead of failing. */
   tolerant?: boolean;
+  /** Makes the phase upload-certs a part of the cluster, with this key. */
+  certificateKey?: string;
   now?: () => number;
 }
-
-/** A tolerant session doesn't wait long for hosts that it can do without. */
-const TOLERANT_CONNECT_MS = 2500;
 
 /** A connected cluster: what every workflow works with. Close it when done. */
 export interface Session {
   context: PhaseContext;
   hosts: ReadonlyMap<string, Host>;
-  /** Hosts that could not be reached; empty unless the session is tolerant. */
+  /** Hosts that could not be reached. Unless the session is tolerant, control planes that it can do without. */
   failures: ReadonlyMap<string, KeelsonError>;
   readers: Readers;
   effects: Effects;
   /** sha256 of the resolved configuration. */
   configDigest: string;
   emit: (event: EngineEvent) => void;
+  /** Connects to further hosts of the file, absent ones too. @returns those that could not be reached, and why */
+  reach: (names: readonly string[]) => Promise<ReadonlyMap<string, KeelsonError>>;
   close: () => Promise<void>;
 }
 
@@ -57,21 +60,23 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const now = options.now ?? Date.now;
   const signal = options.signal ?? new AbortController().signal;
   const emit = (event: EngineEvent) => options.onEvent?.({ ...event, at: now() });
-  const first = firstControlPlane(config);
+  const [bundle, patches] = await Promise.all([bundleOf(config), patchesOf(config)]);
+  const pool = { ...options.connect, signal, concurrency: config.spec.concurrency };
+  const tolerant = options.tolerant === true;
+  const connections = await connectCluster(
+    config,
+    { tolerant, ...(options.hosts === undefined ? {} : { hosts: options.hosts }) },
+    pool,
+  );
+  const { first, established, hosts, failures } = connections;
   const wanted = presentHosts(config).filter(
     (host) => options.hosts === undefined || options.hosts.includes(host.name) || host.name === first.name,
   );
-  const [bundle, patches] = await Promise.all([bundleOf(config), patchesOf(config)]);
-  const pool = { ...options.connect, signal, concurrency: config.spec.concurrency };
-  const { connected, failures } =
-    options.tolerant === true
-      ? await connectSettled(wanted, { connectTimeoutMs: TOLERANT_CONNECT_MS, ...pool })
-      : { connected: await connectAll(wanted, pool), failures: new Map<string, KeelsonError>() };
+  if (!tolerant) warnOfFailures(failures, first.name, emit);
   try {
-    const hosts = new Map([...connected].map(([name, host]): [string, Host] => [name, host.asRoot()]));
     const facts = new Map<string, HostFacts>();
     await Promise.all([...hosts].map(async ([name, host]) => facts.set(name, await host.facts())));
-    const trust = trustStore(config, now);
+    const trust = trustStore(config, now, { first: first.name, established });
     let client: ClusterClient | null = null;
     let clientKey = '';
     const hostOf = (name: string): Host => {
@@ -83,9 +88,12 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       config,
       bundle,
       first,
+      established,
       facts,
       trust,
+      members: memberView(),
       patches,
+      certificateKey: options.certificateKey ?? null,
       emit,
       now,
       signal,
@@ -120,14 +128,35 @@ export async function openSession(options: SessionOptions): Promise<Session> {
         importImages: (host, images) => importImages(bundle, host, images, signal),
         applyObjects: (changes) => applyObjects(context, changes),
       },
+      reach: async (names) => {
+        const missing = names.filter((name) => !hosts.has(name)).map((name) => hostNamed(config, name));
+        const result = await connectSettled(missing, pool);
+        for (const [name, host] of result.connected) hosts.set(name, host.asRoot());
+        await Promise.all(
+          [...result.connected.keys()].map(async (name) => facts.set(name, await hostOf(name).facts())),
+        );
+        return result.failures;
+      },
       close: async () => {
         await client?.close();
-        await Promise.all([...hosts.values()].map((host) => host.close()));
+        await connections.close();
       },
     };
   } catch (error) {
-    await Promise.all([...connected.values()].map((host) => host.close()));
+    await connections.close();
     throw error;
+  }
+}
+
+/** Control planes that this session can do without are named all the same. */
+function warnOfFailures(
+  failures: ReadonlyMap<string, KeelsonError>,
+  first: string,
+  emit: (event: EngineEvent) => void,
+): void {
+  for (const [host, failure] of failures) {
+    const text = `can't be reached, so this goes through ${first}: ${failure.message}`;
+    emit({ type: 'note', host, level: 'warning', text });
   }
 }
 

@@ -64,12 +64,6 @@ describe('hostsToReset', () => {
     expect(hostsToReset(clusterOfThree(), { hosts: ['cp2', 'cp1'] })).toEqual(['cp1', 'cp2']);
   });
 
-  it('refuses one control plane of several while the others stay', () => {
-    expect(() => hostsToReset(clusterOfThree(), { hosts: ['cp2', 'w1'] })).toThrow(
-      expect.objectContaining({ code: 'CONFLICT', message: expect.stringContaining('cp2') }),
-    );
-  });
-
   it('refuses unknown names', () => {
     expect(() => hostsToReset(cluster(), { hosts: ['w9'] })).toThrow(
       expect.objectContaining({ code: 'USAGE' }),
