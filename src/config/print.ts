@@ -42,7 +42,7 @@ export function kubeadmDocuments(config: ClusterConfig): object[] {
 }
 
 function clusterDocument(config: ClusterConfig): object {
-  const { network, endpoint, bundle, runtime, ignorePreflightErrors, concurrency } = config.spec;
+  const { network, endpoint, bundle, runtime, preparation, ignorePreflightErrors, concurrency } = config.spec;
   const [any] = config.hosts;
   return {
     apiVersion: 'keelson.dev/v1alpha1',
@@ -55,6 +55,7 @@ function clusterDocument(config: ClusterConfig): object {
       ...(endpoint === null ? {} : { endpoint: endpointEntry(endpoint) }),
       ...(bundle === null ? {} : { bundle }),
       runtime,
+      preparation,
       ignorePreflightErrors,
       concurrency,
     },

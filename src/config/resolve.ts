@@ -142,6 +142,12 @@ function resolveSpec(
       systemdCgroup: spec.runtime?.systemdCgroup ?? kubelet.cgroupDriver !== 'cgroupfs',
       restrictOomScoreAdj: spec.runtime?.restrictOomScoreAdj ?? false,
     },
+    preparation: {
+      packages: spec.preparation?.packages ?? 'check',
+      swap: spec.preparation?.swap ?? 'check',
+      selinux: spec.preparation?.selinux ?? 'check',
+      firewall: spec.preparation?.firewall ?? 'check',
+    },
     ignorePreflightErrors: spec.ignorePreflightErrors ?? [],
     concurrency: spec.concurrency ?? 20,
   };

@@ -171,6 +171,14 @@ export type EndpointSpec =
       expose: boolean;
     };
 
+/** What may be changed on hosts beside Kubernetes itself; `check`: preflight says what is wrong. */
+export interface Preparation {
+  packages: 'check' | 'install';
+  swap: 'check' | 'disable';
+  selinux: 'check' | 'permissive';
+  firewall: 'check' | 'open';
+}
+
 export interface ClusterSpec {
   network: NetworkSpec;
   /** null: there is none, and the first control plane's own address is used. */
@@ -179,6 +187,7 @@ export interface ClusterSpec {
   bundle: string | null;
   /** Kernel and container settings for hosts such as lab machines. */
   runtime: { systemdCgroup: boolean; restrictOomScoreAdj: boolean };
+  preparation: Preparation;
   /** Kubernetes names of preflight checks to report as warnings. */
   ignorePreflightErrors: string[];
   /** At most so many hosts are worked on at once. */

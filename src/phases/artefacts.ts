@@ -3,7 +3,9 @@ import type { Artefact } from '../engine/phase.js';
 const onHost = (name: string): Artefact => ({ name, scope: 'host' });
 const inCluster = (name: string): Artefact => ({ name, scope: 'cluster' });
 
-/** Kernel modules loaded and sysctls set. */
+/** Packages of the distribution with what nodes need. */
+export const HOST_PACKAGES = onHost('host-packages');
+/** Kernel modules loaded, sysctls set; swap, SELinux and firewall as asked. */
 export const PREPARED_HOST = onHost('prepared-host');
 /** containerd serving, with runc and CNI plugins. */
 export const RUNTIME = onHost('runtime');

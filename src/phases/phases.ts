@@ -9,7 +9,11 @@ import { endpointKubelets } from './endpoint/kubelets.js';
 import { endpointReach } from './endpoint/reach.js';
 import { retireEndpoint } from './endpoint/retire.js';
 import { joinEtcd } from './etcd/join.js';
+import { openFirewall } from './host/firewall.js';
+import { hostPackages } from './host/packages.js';
 import { prepareHost } from './host/prepare.js';
+import { selinuxPermissive } from './host/selinux.js';
+import { swapOff } from './host/swap.js';
 import { clusterInfo } from './join/cluster-info.js';
 import { joinControlPlane, joinWorker } from './join/nodes.js';
 import { uploadCerts } from './join/upload-certs.js';
@@ -25,7 +29,11 @@ import { waitReady } from './wait/ready.js';
 
 /** Every phase of an apply, providers before those that need them. */
 export const APPLY_PHASES: readonly KeelsonPhase[] = [
+  hostPackages,
   prepareHost,
+  swapOff,
+  selinuxPermissive,
+  openFirewall,
   haproxy,
   keepalived,
   ...certificatePhases,

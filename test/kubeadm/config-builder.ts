@@ -70,6 +70,7 @@ export function buildConfig(options: BuildOptions): { config: ClusterConfig; hos
       bundle: null,
       runtime: { systemdCgroup: true, restrictOomScoreAdj: false },
       endpoint: null,
+      preparation: { packages: 'check', swap: 'check', selinux: 'check', firewall: 'check' },
       ignorePreflightErrors: [],
       concurrency: 10,
     },

@@ -145,6 +145,27 @@ const runtime = z
   })
   .describe('Container runtime.');
 
+const preparation = z
+  .strictObject({
+    packages: z
+      .enum(['check', 'install'])
+      .optional()
+      .describe('install: missing programs come from the distribution’s packages; default check.'),
+    swap: z
+      .enum(['check', 'disable'])
+      .optional()
+      .describe('disable: swap is turned off, now and for good; default check.'),
+    selinux: z
+      .enum(['check', 'permissive'])
+      .optional()
+      .describe('permissive: SELinux only warns, now and for good; default check.'),
+    firewall: z
+      .enum(['check', 'open'])
+      .optional()
+      .describe('open: firewalld or ufw lets through what the cluster needs; default check.'),
+  })
+  .describe('What keelson may change on hosts beside Kubernetes itself; check is left to preflight.');
+
 /** keelson.dev/v1alpha1 Cluster, as a user writes it. */
 export const cluster = z
   .strictObject({
@@ -163,6 +184,7 @@ export const cluster = z
         endpoint: endpoint.optional(),
         bundle: z.string().optional().describe('Directory of the bundle with binaries and images.'),
         runtime: runtime.optional(),
+        preparation: preparation.optional(),
         ignorePreflightErrors: names(
           'Preflight checks to report as warnings, by their Kubernetes names.',
         ).optional(),

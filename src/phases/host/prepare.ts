@@ -1,6 +1,6 @@
 import type { Change } from '../../engine/types.js';
 import { KERNEL_MODULES, MODULES_FILE, SYSCTL_FILE, sysctlsFor } from '../../manifests/host-files.js';
-import { PREPARED_HOST } from '../artefacts.js';
+import { HOST_PACKAGES, PREPARED_HOST } from '../artefacts.js';
 import { defineHostPhase } from '../context.js';
 import { renderedChanges, SURROUNDINGS, verdictOf } from '../rendered.js';
 
@@ -46,7 +46,7 @@ export const prepareHost = defineHostPhase({
   name: 'host/prepare',
   summary: 'kernel modules and sysctls that Kubernetes needs, now and after a boot',
   target: 'all',
-  needs: [],
+  needs: [HOST_PACKAGES],
   provides: [PREPARED_HOST],
   observe: ({ config }) => ({
     files: [MODULES_FILE, SYSCTL_FILE],

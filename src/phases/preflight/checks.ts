@@ -1,14 +1,15 @@
 import type { Check } from './check.js';
 import { diskSpace } from './disk.js';
+import { firewall } from './firewall.js';
 import { clockSkew, machineId, productUuid, uniqueHostname } from './identity.js';
 import { kernelModules, sysctls } from './kernel.js';
 import { cniLeftovers, leftovers, otherCluster } from './leftovers.js';
 import { endpointName, nodeName } from './names.js';
 import { ports } from './ports.js';
 import { cpus, memory, swap } from './resources.js';
+import { selinux } from './selinux.js';
 import {
   architecture,
-  firewalld,
   nodeAddress,
   operatingSystem,
   privileged,
@@ -36,7 +37,8 @@ export const CHECKS: readonly Check[] = [
   leftovers,
   otherCluster,
   cniLeftovers,
-  firewalld,
+  firewall,
+  selinux,
   uniqueHostname,
   machineId,
   productUuid,

@@ -142,7 +142,9 @@ function flowOutcome(
   const remedy = `open TCP port ${flow.port} from ${from.host.name}, check routes and security groups`;
   // A virtual address may come up with the control plane only.
   const early = flow.use === 'the API endpoint' && !from.clusterExists;
-  return early ? warning(name, message, remedy) : error(name, message, remedy);
+  // A firewall of the host itself is opened before anything needs it.
+  const opened = from.config.spec.preparation.firewall === 'open';
+  return early || opened ? warning(name, message, remedy) : error(name, message, remedy);
 }
 
 function mtuOutcomes(from: Subject, all: readonly Subject[], echoes: ReadonlyMap<string, Echo>): Outcome[] {

@@ -32,8 +32,10 @@ export const swap = defineCheck({
     const megabytes = Math.round(facts.swapBytes / 1024 / 1024);
     if (config.kubelet.failSwapOn === false)
       return [ok('Swap', `${megabytes} MB, allowed by failSwapOn: false`)];
+    if (config.spec.preparation.swap === 'disable')
+      return [ok('Swap', `${megabytes} MB, which are turned off`)];
     const remedy =
-      'swapoff -a and take it out of /etc/fstab, or set failSwapOn: false in KubeletConfiguration';
+      'set preparation.swap: disable, or swapoff -a and take it out of /etc/fstab, or set failSwapOn: false in KubeletConfiguration';
     return [error('Swap', `${megabytes} MB of swap are on, with which the kubelet does not start`, remedy)];
   },
 });

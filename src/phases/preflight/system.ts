@@ -1,4 +1,5 @@
 import { isNodeAddress } from '../../config/cidr.js';
+import { minorOf } from '../versions.js';
 import { defineCheck, error, linesOf, type Outcome, ok, type Subject, said, warning } from './check.js';
 
 /** Distributions that systemd, containerd and the kubelet are known to work on, with the oldest release. */
@@ -112,23 +113,6 @@ function cgroupOutcomes(subject: Subject): Outcome[] {
   }
   return outcomes;
 }
-
-/** 36 of v1.36.3. */
-export function minorOf(version: string): number {
-  return Number(version.split('.')[1] ?? 0);
-}
-
-export const firewalld = defineCheck({
-  id: 'firewalld',
-  probes: () => ({ state: '[ -d /run/firewalld ] && systemctl is-active firewalld.service' }),
-  judge: (subject) => {
-    if (said(subject, 'state').trim() !== 'active') return [];
-    const api = subject.host.localAPIEndpoint;
-    const ports = api === null ? '10250' : `10250, ${api.bindPort}, 2379, 2380`;
-    const message = `firewalld is active: the cluster needs ports ${ports} and the pods' network open`;
-    return [warning('Firewalld', message, 'open them, or systemctl disable --now firewalld')];
-  },
-});
 
 export const nodeAddress = defineCheck({
   id: 'node-address',

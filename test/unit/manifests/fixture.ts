@@ -62,6 +62,7 @@ export function config(
       endpoint: null,
       bundle: null,
       runtime: { systemdCgroup: true, restrictOomScoreAdj: false },
+      preparation: { packages: 'check', swap: 'check', selinux: 'check', firewall: 'check' },
       ignorePreflightErrors: [],
       concurrency: 10,
     },

@@ -13,12 +13,23 @@ describe('tools', () => {
   });
 
   it('names a missing one as kubeadm does, with the command of the distribution', () => {
-    const outcomes = judge(tools, { probes: { missing: 'losetup\nconntrack\n' } });
+    const missing = 'losetup\nconntrack\n';
+    const outcomes = judge(tools, { probes: { missing, manager: 'apt-get\n' } });
     expect(problems(outcomes)).toEqual(['error FileExisting-losetup']);
-    expect(one(outcomes, 'FileExisting-losetup', 'error').remedy).toBe('apt-get install -y mount');
-    const os = { id: 'rocky', versionId: '9', prettyName: 'Rocky' };
-    const rocky = judge(tools, { facts: { os }, probes: { missing: 'tar\n' } });
-    expect(one(rocky, 'FileExisting-tar', 'error').remedy).toBe('dnf install -y tar');
+    const remedy = (manager: string) =>
+      one(judge(tools, { probes: { missing, manager } }), 'FileExisting-losetup', 'error').remedy;
+    expect(remedy('apt-get\n')).toBe('apt-get install -y mount');
+    expect(remedy('dnf\n')).toBe('dnf install -y util-linux');
+    expect(remedy('zypper\n')).toBe('zypper install -y util-linux');
+    expect(remedy('')).toBe('install losetup');
+  });
+
+  it('says nothing against a missing one that is to be installed', () => {
+    const { spec } = config();
+    const install = config({ spec: { ...spec, preparation: { ...spec.preparation, packages: 'install' } } });
+    const scene = (manager: string) => ({ config: install, probes: { missing: 'tar\n', manager } });
+    expect(problems(judge(tools, scene('dnf\n')))).toEqual([]);
+    expect(problems(judge(tools, scene('')))).toEqual(['error FileExisting-tar']);
   });
 
   it('wants conntrack before Kubernetes 1.32 only', () => {
@@ -48,6 +59,12 @@ describe('NumCPU and Mem', () => {
 });
 
 describe('Swap', () => {
+  it('is no error where it is to be turned off', () => {
+    const { spec } = config();
+    const off = config({ spec: { ...spec, preparation: { ...spec.preparation, swap: 'disable' } } });
+    expect(problems(judge(swap, { facts: { swapBytes: 1024 ** 3 }, config: off }))).toEqual([]);
+  });
+
   it('is an error unless failSwapOn is false', () => {
     const facts = { swapBytes: 1024 ** 3 };
     expect(problems(judge(swap))).toEqual([]);

@@ -1,14 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import {
   architecture,
-  firewalld,
   nodeAddress,
   operatingSystem,
   privileged,
   systemd,
   systemVerification,
 } from '../../../../src/phases/preflight/system.js';
-import { config, W1 } from '../../manifests/fixture.js';
+import { config } from '../../manifests/fixture.js';
 import { judge, problems, type Scene } from './support.js';
 
 const CONTROLLERS = { controllers: 'cpuset cpu io memory hugetlb pids rdma misc\n' };
@@ -86,14 +85,6 @@ describe('SystemVerification', () => {
   it('names controllers that are missing', () => {
     const [outcome] = judge(systemVerification, { probes: { controllers: 'cpu cpuset pids\n' } });
     expect(outcome).toMatchObject({ severity: 'error', message: expect.stringContaining('memory') });
-  });
-});
-
-describe('Firewalld', () => {
-  it('warns where it is active', () => {
-    expect(judge(firewalld, { probes: { state: 'inactive\n' } })).toEqual([]);
-    const [outcome] = judge(firewalld, { host: W1, probes: { state: 'active\n' } });
-    expect(outcome).toMatchObject({ check: 'Firewalld', severity: 'warning' });
   });
 });
 
