@@ -151,6 +151,7 @@ export async function withSession<T>(
     quiet?: boolean;
     hosts?: readonly string[];
     tolerant?: boolean;
+    bundleOptional?: boolean;
     certificateKey?: string;
   } = {},
 ): Promise<T> {
@@ -173,6 +174,7 @@ export async function withSession<T>(
       signal: io.abort,
       ...(options.hosts === undefined ? {} : { hosts: options.hosts }),
       ...(options.tolerant === undefined ? {} : { tolerant: options.tolerant }),
+      ...(options.bundleOptional === undefined ? {} : { bundleOptional: options.bundleOptional }),
       ...(options.certificateKey === undefined ? {} : { certificateKey: options.certificateKey }),
     });
     try {

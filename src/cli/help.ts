@@ -25,7 +25,7 @@ export function unknownCommand(argv: readonly string[], commands: readonly Comma
   const first = words[0] ?? argv[0] ?? '';
   const near = commands
     .filter((command) =>
-      command.name.split(' ').some((word) => words.includes(word) || word.startsWith(first.slice(0, 3))),
+      command.name.split(' ').some((word) => words.includes(word) || word.startsWith(first.slice(0, 2))),
     )
     .map((command) => command.name)
     .slice(0, 4);

@@ -84,6 +84,8 @@ async function overview(argv: readonly string[], process: NodeJS.Process): Promi
   const { helpPage, unknownCommand } = await import('./help.js');
   const first = argv[0];
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
+    const exact = argv[1] === undefined ? null : findCommand(argv.slice(1));
+    if (exact !== null) return main([...argv.slice(1), '--help'], process);
     process.stdout.write(helpPage(COMMANDS, argv[1]));
     return 0;
   }

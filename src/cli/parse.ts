@@ -82,7 +82,7 @@ export function parseCommandLine(
 
 function wholeNumber(flags: string): (value: string) => number {
   return (value) => {
-    if (!/^\d+$/.test(value)) throw new KeelsonError('USAGE', `${flags}: ${value} is no whole number`);
+    if (!/^\d+$/.test(value)) throw new KeelsonError('USAGE', `${flags}: ${value} is no number from 0 up`);
     return Number(value);
   };
 }

@@ -106,7 +106,7 @@ function refuseStale(saved: Plan, current: Plan): void {
       'USAGE',
       `the saved plan has format ${String(saved.formatVersion)}, this keelson reads 1`,
     );
-  const hint = 'make a new plan with keelson plan -o, look at it, and apply that';
+  const hint = 'make a new plan with keelson plan --out, look at it, and apply that';
   if (saved.cluster !== current.cluster || saved.configDigest !== current.configDigest) {
     throw new KeelsonError('CONFLICT', 'the cluster file is not the one that the plan was made from', {
       hint,

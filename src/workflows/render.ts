@@ -62,7 +62,6 @@ export async function renderTrees(
   }
   const patches = await patchesOf(config);
   const authority = trust.entries(first.name).find((entry) => entry.name === 'ca');
-  const withCa = options.pki !== undefined || controlPlanes.length > 0;
   const trees = new Map<string, HostTree>();
   for (const host of hosts) {
     const tree = new Map<string, TreeFile>();
@@ -73,7 +72,7 @@ export async function renderTrees(
     for (const [path, { content, mode, dirMode = 0o755 }] of rendered)
       tree.set(path, { content: Buffer.from(content), mode, dirMode });
     if (host.role === 'control-plane') await addTrust(tree, trust, host);
-    else if (withCa) {
+    else {
       const path = certificatePaths(config.cluster, { baseName: 'ca' }).cert;
       tree.set(path, {
         content: Buffer.from(await trust.ensureCa()),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Bundle, blobPath, loadBundle } from '../bundle/bundle.js';
+import { RELEASES } from '../bundle/releases.js';
 import { type ClusterClient, clusterClient } from '../cluster/client.js';
 import { hostNamed, presentHosts } from '../config/inventory.js';
 import type { ClusterConfig } from '../config/types.js';
@@ -30,6 +31,8 @@ export interface SessionOptions {
   hosts?: readonly string[];
   /** Leave hosts that can't be reached out, and name them in `failures`, instead of failing. */
   tolerant?: boolean;
+  /** Work that does without a bundle: a missing one is an error only where something asks for it. */
+  bundleOptional?: boolean;
   /** Makes the phase upload-certs a part of the cluster, with this key. */
   certificateKey?: string;
   now?: () => number;
@@ -60,7 +63,10 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const now = options.now ?? Date.now;
   const signal = options.signal ?? new AbortController().signal;
   const emit = (event: EngineEvent) => options.onEvent?.({ ...event, at: now() });
-  const [bundle, patches] = await Promise.all([bundleOf(config), patchesOf(config)]);
+  const [bundle, patches] = await Promise.all([
+    settled(bundleOf(config), options.bundleOptional === true),
+    patchesOf(config),
+  ]);
   const pool = { ...options.connect, signal, concurrency: config.spec.concurrency };
   const tolerant = options.tolerant === true;
   const connections = await connectCluster(
@@ -86,7 +92,9 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     };
     const context: PhaseContext = {
       config,
-      bundle,
+      get bundle() {
+        return bundle();
+      },
       first,
       established,
       facts,
@@ -124,8 +132,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       effects: {
         host: hostOf,
         secret: (artefact) => secretOf(context, artefact),
-        blobPath: (sha256) => blobPath(bundle, sha256),
-        importImages: (host, images) => importImages(bundle, host, images, signal),
+        blobPath: (sha256) => blobPath(bundle(), sha256),
+        importImages: (host, images) => importImages(bundle(), host, images, signal),
         applyObjects: (changes) => applyObjects(context, changes),
       },
       reach: async (names) => {
@@ -168,10 +176,23 @@ async function secretOf(context: PhaseContext, artefact: string): Promise<Buffer
   return context.trust.file(match[1], match[2]);
 }
 
+/** The value once it is there; with `later` a failure is thrown only when it is asked for. */
+async function settled<T>(promise: Promise<T>, later: boolean): Promise<() => T> {
+  try {
+    const value = await promise;
+    return () => value;
+  } catch (error) {
+    if (!later) throw error;
+    return () => {
+      throw error;
+    };
+  }
+}
+
 async function bundleOf(config: ClusterConfig): Promise<Bundle> {
   if (config.spec.bundle === null) {
     throw new KeelsonError('BUNDLE', 'the cluster file names no bundle', {
-      hint: `build one with: keelson bundle build --kubernetes-version ${config.cluster.kubernetesVersion}; then name its directory in spec.bundle`,
+      hint: `build one with: keelson bundle build --kubernetes-version ${config.cluster.kubernetesVersion} (there are ${Object.keys(RELEASES).join(', ')}); then name its directory in spec.bundle`,
     });
   }
   const bundle = await loadBundle(config.spec.bundle);
@@ -180,7 +201,7 @@ async function bundleOf(config: ClusterConfig): Promise<Bundle> {
       'BUNDLE',
       `the bundle ${config.spec.bundle} is of Kubernetes ${bundle.lock.kubernetesVersion}, the cluster file wants ${config.cluster.kubernetesVersion}`,
       {
-        hint: `build one with: keelson bundle build --kubernetes-version ${config.cluster.kubernetesVersion}`,
+        hint: `build one with: keelson bundle build --kubernetes-version ${config.cluster.kubernetesVersion} (there are ${Object.keys(RELEASES).join(', ')})`,
       },
     );
   }

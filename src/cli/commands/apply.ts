@@ -6,29 +6,42 @@ import { planText } from '../../report/plan-text.js';
 import { duration } from '../../report/table.js';
 import { applyCluster } from '../../workflows/apply.js';
 import { makePlan } from '../../workflows/plan.js';
-import { CLUSTER_OPTIONS, ownerOf, PREFLIGHT_OPTIONS, withSession } from '../cluster-options.js';
+import {
+  CLUSTER_OPTIONS,
+  clusterConfig,
+  hostSelection,
+  ownerOf,
+  PREFLIGHT_OPTIONS,
+  type Work,
+  withSession,
+} from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 
 export const command = defineCommand({
   name: 'apply',
   summary: 'make the cluster what the file says',
-  details: 'Safe to repeat, and safe to interrupt: the next apply goes on from there.',
+  details:
+    'Safe to repeat, and safe to interrupt: the next apply goes on from there. Asks nothing: look at keelson plan first.',
   arguments: '[plan]',
   options: {
     ...CLUSTER_OPTIONS,
     dryRun: { flags: '--dry-run', description: 'show the plan and change nothing', kind: 'boolean' },
+    host: { flags: '--host <names>', description: 'only these hosts', kind: 'list' },
     ...PREFLIGHT_OPTIONS,
   },
-  run: async ({ args, options, io, global }) =>
-    withSession(options, io, global, async ({ session, config }) => {
+  run: async ({ args, options, io, global }) => {
+    const config = await clusterConfig(options.config, io);
+    const selected = hostSelection(options.host, config);
+    const work = async ({ session }: Work) => {
       if (options.dryRun) {
-        const plan = await makePlan(session);
+        const plan = await makePlan(session, selected);
         return { data: plan, text: planText(plan, { diffs: true }) };
       }
       const [file] = args;
       const saved = file === undefined ? {} : { saved: await readPlan(resolve(io.cwd, file)) };
       const result = await applyCluster(session, {
         ...saved,
+        ...selected,
         stop: io.stop,
         owner: ownerOf(),
         ignorePreflightErrors: options.ignorePreflightErrors,
@@ -39,7 +52,9 @@ export const command = defineCommand({
           ? `Nothing to change: ${config.name} is what its file says.`
           : `${config.name}: ${result.changed} changes in ${duration(result.durationMs)}.`;
       return { data: summary, text };
-    }),
+    };
+    return withSession(options, io, global, work, { config, ...selected });
+  },
 });
 
 async function readPlan(file: string): Promise<Plan> {

@@ -27,7 +27,13 @@ no leader, a database of more than 80 % of its quota.`,
         const status = await etcdStatus(session);
         return { data: status, text: textOf(status), exitCode: status.healthy ? 0 : UNHEALTHY };
       },
-      { config, quiet: true, tolerant: true, hosts: controlPlanes(config).map((host) => host.name) },
+      {
+        config,
+        quiet: true,
+        bundleOptional: true,
+        tolerant: true,
+        hosts: controlPlanes(config).map((host) => host.name),
+      },
     );
   },
 });

@@ -35,6 +35,7 @@ export const command = defineCommand({
     const admin = await withSession(options, io, global, async ({ session }) => adminKubeconfig(session), {
       config,
       quiet: true,
+      bundleOptional: true,
       hosts: [],
     });
     const name = options.contextName ?? (options.merge ? config.name : undefined);

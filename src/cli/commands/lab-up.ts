@@ -3,6 +3,7 @@ import { join, relative } from 'node:path';
 import { type Bundle, blobPath, fileByName } from '../../bundle/bundle.js';
 import { presentHosts } from '../../config/inventory.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
+import { assertLabName } from '../../lab/names.js';
 import { installPackages, isDebian, missingLabTools, requireRoot } from '../../lab/tools.js';
 import { LAB_DRIVERS, LAB_ENDPOINTS, type LabDriverName, type LabSpec } from '../../lab/types.js';
 import { localServerUrl } from '../../pki/endpoint.js';
@@ -68,6 +69,7 @@ export const command = defineCommand({
     noCluster: { flags: '--no-cluster', description: 'machines only', kind: 'boolean' },
   },
   run: async ({ options, io, global }) => {
+    assertLabName(options.name);
     const started = Date.now();
     const lab = labRef(io, options.name);
     const driver = await labDriver(io, lab, options.driver as LabDriverName | undefined);

@@ -20,7 +20,7 @@ export const command = defineCommand({
           changed ? `${node} is schedulable.` : `${node} was schedulable already.`;
         return { data: { nodes }, text: nodes.map(line).join('\n') };
       },
-      { config, quiet: true, hosts: [] },
+      { config, quiet: true, bundleOptional: true, hosts: [] },
     );
   },
 });

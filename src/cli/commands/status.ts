@@ -29,6 +29,6 @@ export const command = defineCommand({
         const exitCode = options.exitCode && !status.healthy ? UNHEALTHY : 0;
         return { data: status, text: statusText(status), exitCode };
       },
-      { quiet: true, tolerant: true },
+      { quiet: true, bundleOptional: true, tolerant: true },
     ),
 });

@@ -79,7 +79,7 @@ export const command = defineCommand({
         const { join } = await createToken(session, spec, options.certificateKey);
         return { data: { ...spec, joinCommand: join }, text: options.printJoinCommand ? join : spec.token };
       },
-      { config, quiet: true, hosts: [] },
+      { config, quiet: true, bundleOptional: true, hosts: [] },
     );
   },
 });

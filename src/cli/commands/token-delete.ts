@@ -18,7 +18,7 @@ export const command = defineCommand({
         const ids = await deleteTokens(session, args);
         return { data: { deleted: ids }, text: ids.map((id) => `bootstrap token ${id} deleted`).join('\n') };
       },
-      { config, quiet: true, hosts: [] },
+      { config, quiet: true, bundleOptional: true, hosts: [] },
     );
   },
 });

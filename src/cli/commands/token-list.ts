@@ -22,7 +22,7 @@ export const command = defineCommand({
         const rows = tokens.map((token) => rowOf(token, session.context.now()));
         return { data: tokens, text: rows.length === 0 ? 'no bootstrap tokens' : table(COLUMNS, rows) };
       },
-      { config, quiet: true, hosts: [] },
+      { config, quiet: true, bundleOptional: true, hosts: [] },
     );
   },
 });

@@ -51,7 +51,7 @@ describe('the command line', () => {
     [['phase', 'run'], "missing required argument 'name'"],
     [['phase', 'list', 'certs'], 'too many arguments'],
     [['phase', 'list', '-o', 'xml'], "'xml' is invalid"],
-    [['lab', 'up', '--workers', 'two'], '--workers <n>: two is no whole number'],
+    [['lab', 'up', '--workers', 'two'], '--workers <n>: two is no number from 0 up'],
     [['phase', 'run', 'cert/ca'], 'did you mean `certs/ca`?'],
     [['join'], 'no host was named'],
   ])('ends %j with 2 and a hint', async (argv, message) => {

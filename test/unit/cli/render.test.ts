@@ -48,9 +48,8 @@ describe('render', () => {
     await keelson(['render', '--host', 'w1', '--out', 'out'], { cwd });
     const names = await readdir(join(cwd, 'out'), { recursive: true });
     expect(names).toContain('var/lib/kubelet/config.yaml');
-    expect(names.filter((name) => /\.(key|conf|crt)$/.test(name) && name.includes('kubernetes/'))).toEqual(
-      [],
-    );
+    expect(names).toContain('etc/kubernetes/pki/ca.crt');
+    expect(names.filter((name) => /\.(key|conf)$/.test(name) && name.includes('kubernetes/'))).toEqual([]);
   });
 
   it('puts all hosts into folders of their own, with one CA', async () => {
