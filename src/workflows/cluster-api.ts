@@ -5,9 +5,13 @@ import type { Session } from './session.js';
 
 /**
  * Takes over the cluster's CA and admin identity.
- * @throws CONFLICT where there is no cluster yet
+ * @throws CONFLICT where there is no cluster yet; what connecting failed with where no control plane was reached
  */
 export async function clusterTrust(session: Session): Promise<void> {
+  const { name } = session.context.first;
+  // A tolerant session is there all the same.
+  if (!session.hosts.has(name))
+    throw session.failures.get(name) ?? new KeelsonError('CONNECTION', 'not connected', { host: name });
   await observeTrust(session);
   if (session.context.trust.caCertificate() === null) throw noCluster(session);
 }
