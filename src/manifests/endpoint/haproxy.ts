@@ -16,7 +16,8 @@ type Balanced = Exclude<EndpointSpec, { provider: 'external' }>;
 export function balancedOn(config: ClusterConfig, host: ResolvedHost): Balanced | null {
   const { endpoint } = config.spec;
   if (endpoint === null || endpoint.provider === 'external') return null;
-  return endpoint.provider === 'node-local' || host.role === 'control-plane' ? endpoint : null;
+  const local = endpoint.provider === 'node-local' && host.role === 'worker';
+  return local || host.role === 'control-plane' ? endpoint : null;
 }
 
 /** Port on the loopback interface that answers 200 while HAProxy has somewhere to send to. */
