@@ -68,18 +68,9 @@ export async function connectHost(
 }
 
 async function planRoute(settings: SshSettings, name: string, options: ConnectOptions): Promise<Route> {
-  const client = settings.useSshConfig ? await readSshConfig(settings.address).catch(() => null) : null;
+  const client = settings.useSshConfig ? await readSshConfig(settings.address) : null;
   const resolved = client === null ? settings : withSshConfig(settings, client);
-  const jumps = resolved.jumpHosts.map((text): Hop => {
-    const jump = parseJumpHost(text);
-    if (jump === null) {
-      throw new KeelsonError('CONFIG', `${text} is no jump host`, {
-        host: name,
-        hint: 'write it as [user@]host[:port]',
-      });
-    }
-    return { address: jump.host, port: jump.port, user: jump.user ?? resolved.user };
-  });
+  const jumps = await Promise.all(resolved.jumpHosts.map((text) => jumpHop(text, name, resolved)));
   const agentSocket =
     client?.identityAgent === undefined ? options.agentSocket : (client.identityAgent ?? undefined);
   const target: Hop = {
@@ -95,6 +86,23 @@ async function planRoute(settings: SshSettings, name: string, options: ConnectOp
       client?.identityFiles ?? DEFAULT_IDENTITIES.map((file) => join(homedir(), '.ssh', file)),
     agentSocket: resolved.agent ? agentSocket : undefined,
     knownHostsFiles: resolved.knownHostsFiles,
+  };
+}
+
+/** A jump host may be an alias of ssh's configuration; what its own text says comes first. */
+async function jumpHop(text: string, name: string, settings: SshSettings): Promise<Hop> {
+  const jump = parseJumpHost(text);
+  if (jump === null) {
+    throw new KeelsonError('CONFIG', `${text} is no jump host`, {
+      host: name,
+      hint: 'write it as [user@]host[:port]',
+    });
+  }
+  const client = settings.useSshConfig ? await readSshConfig(jump.host) : null;
+  return {
+    address: client?.hostname ?? jump.host,
+    port: jump.port ?? client?.port ?? 22,
+    user: jump.user ?? client?.user ?? settings.user,
   };
 }
 

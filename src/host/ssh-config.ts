@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { KeelsonError } from '../errors/keelson-error.js';
 import type { SshSettings } from './settings.js';
 
 /** What OpenSSH's client would do for a host, as far as it concerns connecting. */
@@ -42,11 +43,27 @@ export function parseSshConfig(text: string, home: string): SshClientConfig {
   return config;
 }
 
-/** Asks the OpenSSH client on this machine; null where there is none or it refuses its own configuration. */
-export async function readSshConfig(host: string): Promise<SshClientConfig | null> {
-  if (host.startsWith('-')) return null;
+/** What OpenSSH's client does by default, but for the user: root. */
+const WITHOUT_CLIENT: SshClientConfig = {
+  user: 'root',
+  port: 22,
+  identityFiles: ['id_ed25519', 'id_ecdsa', 'id_rsa'].map((file) => join(homedir(), '.ssh', file)),
+  proxyJump: [],
+  knownHostsFiles: [join(homedir(), '.ssh', 'known_hosts'), '/etc/ssh/ssh_known_hosts'],
+};
+
+/**
+ * Asks the OpenSSH client on this machine; where there is none, its defaults.
+ * Throws CONFIG with the client's own words where it refuses its configuration.
+ */
+export async function readSshConfig(host: string): Promise<SshClientConfig> {
+  if (host.startsWith('-')) return WITHOUT_CLIENT;
   const result = await execa('ssh', ['-G', '--', host], { reject: false, timeout: 10_000, stdin: 'ignore' });
-  return result.exitCode === 0 ? parseSshConfig(result.stdout, homedir()) : null;
+  if (result.exitCode === 0) return parseSshConfig(result.stdout, homedir());
+  if (result.exitCode === undefined) return WITHOUT_CLIENT;
+  throw new KeelsonError('CONFIG', `ssh -G ${host}: ${result.stderr.trim()}`, {
+    hint: 'mend the configuration of ssh, or set spec.ssh.useSshConfig: false',
+  });
 }
 
 /** Settings with what they leave open taken from the client's configuration; what they state stays. */
@@ -62,13 +79,17 @@ export function withSshConfig(settings: SshSettings, client: SshClientConfig): S
 }
 
 /** One hop of a ProxyJump list: `[user@]host[:port]`, IPv6 in brackets, or an `ssh://` URL. */
-export function parseJumpHost(text: string): { user?: string; host: string; port: number } | null {
+export function parseJumpHost(text: string): { user?: string; host: string; port?: number } | null {
   const match = /^(?:ssh:\/\/)?(?:([^@]+)@)?(?:\[([^\]]+)\]|([^:@[\]]+))(?::(\d{1,5}))?$/.exec(text.trim());
   const host = match?.[2] ?? match?.[3];
   if (match === null || host === undefined) return null;
-  const port = match[4] === undefined ? 22 : Number(match[4]);
-  if (port < 1 || port > 65535) return null;
-  return { ...(match[1] === undefined ? {} : { user: match[1] }), host, port };
+  const port = match[4] === undefined ? undefined : Number(match[4]);
+  if (port !== undefined && (port < 1 || port > 65535)) return null;
+  return {
+    ...(match[1] === undefined ? {} : { user: match[1] }),
+    host,
+    ...(port === undefined ? {} : { port }),
+  };
 }
 
 function splitFiles(value: string, home: string): string[] {

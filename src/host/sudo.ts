@@ -27,7 +27,7 @@ export async function prepareElevation(
       argv: [
         'sh',
         '-c',
-        '[ "$(id -u)" = 0 ] && exit 10; command -v sudo >/dev/null || exit 11; exec sudo -n -k -- true',
+        '[ "$(id -u)" = 0 ] && exit 10; command -v sudo >/dev/null || exit 11; export LC_ALL=C; exec sudo -n -k -- true',
       ],
       display: 'sudo -n -k -- true',
     },

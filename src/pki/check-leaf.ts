@@ -48,7 +48,12 @@ export function checkLeaf(expected: LeafExpectation, files: LeafFiles, now: Date
 export function checkPeriod(info: CertificateInfo, path: string, now: Date): Finding[] {
   if (now > info.notAfter) {
     return [
-      finding('expired', path, `expired on ${info.notAfter.toISOString()}`, 'renew it: keelson certs renew'),
+      finding(
+        'expired',
+        path,
+        `expired on ${info.notAfter.toISOString()}`,
+        'renew it on its host: kubeadm certs renew',
+      ),
     ];
   }
   if (now < info.notBefore) {

@@ -1,3 +1,4 @@
+import type { Emit } from '../engine/events.js';
 import { hostJournal } from '../engine/journal.js';
 import { runTasks } from '../engine/runner.js';
 import type { Plan } from '../engine/types.js';
@@ -5,7 +6,7 @@ import { KeelsonError } from '../errors/keelson-error.js';
 import { APPLY_PHASES } from '../phases/phases.js';
 import { isLeaving, LEAVE_DEFAULTS, runLeaving } from './leave.js';
 import { refuseLocked, withLock } from './lock.js';
-import { changesIn, makePlan, type PlanSelection } from './plan.js';
+import { makePlan, type PlanSelection } from './plan.js';
 import { runPreflight } from './preflight.js';
 import { refuseBlocked } from './refuse-blocked.js';
 import type { Session } from './session.js';
@@ -62,6 +63,11 @@ export async function applyCluster(session: Session, options: ApplyOptions): Pro
       tasks: plan.tasks.filter((task) => task.changes.length > 0).length,
     });
     let changed = 0;
+    let made = 0;
+    const counted: Emit = (event) => {
+      if (event.type === 'change-finished') made += 1;
+      emit(event);
+    };
     let ok = false;
     try {
       changed = await runTasks({
@@ -76,7 +82,7 @@ export async function applyCluster(session: Session, options: ApplyOptions): Pro
           fallback: context.first.name,
           now: context.now,
         }),
-        emit,
+        emit: counted,
         concurrency: Math.max(8, context.config.spec.concurrency * 4),
         stop: options.stop ?? new AbortController().signal,
       });
@@ -92,7 +98,7 @@ export async function applyCluster(session: Session, options: ApplyOptions): Pro
         type: 'run-finished',
         run,
         ok,
-        changed: ok ? changed : changesIn(plan),
+        changed: ok ? changed : made,
         durationMs: context.now() - started,
       });
     }

@@ -7,7 +7,7 @@ import { KeelsonError } from '../errors/keelson-error.js';
 import { resetPhases } from '../phases/reset/phases.js';
 import { NO_JOURNAL, planLeaving, reachLeaving, runLeaving } from './leave.js';
 import { lockHosts, withLock } from './lock.js';
-import { changesIn, makePlan } from './plan.js';
+import { makePlan } from './plan.js';
 import { refuseBlocked } from './refuse-blocked.js';
 import { observeTrust } from './require.js';
 import type { Session } from './session.js';
@@ -123,13 +123,15 @@ export async function resetCluster(session: Session, options: ResetOptions): Pro
       const pending = plan.tasks.filter((task) => task.changes.length > 0);
       emit({ type: 'run-started', run: 'reset', hosts, tasks: pending.length });
       let ok = false;
+      let made = 0;
       try {
         const changed = await execute(options.stop ?? new AbortController().signal);
         ok = true;
+        made = changed;
         return { plan, hosts, changed, durationMs: context.now() - started };
       } finally {
         const durationMs = context.now() - started;
-        emit({ type: 'run-finished', run: 'reset', ok, changed: changesIn(plan), durationMs });
+        emit({ type: 'run-finished', run: 'reset', ok, changed: made, durationMs });
       }
     });
   } catch (thrown) {

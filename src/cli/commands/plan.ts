@@ -9,7 +9,8 @@ import { defineCommand } from '../command.js';
 export const command = defineCommand({
   name: 'plan',
   summary: 'what apply would change, host by host and file by file',
-  details: 'Reads only. With --detailed-exitcode: 0 nothing to change, 10 changes, others as always.',
+  details:
+    'Reads only. A plan saved with --host is applied with the same --host. With --detailed-exitcode: 0 nothing to change, 10 changes, others as always.',
   options: {
     ...CLUSTER_OPTIONS,
     out: { flags: '--out <file>', description: 'save the plan for keelson apply PLAN', kind: 'string' },

@@ -102,12 +102,13 @@ export const controlPlanes: Rule = ({ Cluster, ClusterConfiguration }, report, n
 /** What JoinConfiguration says goes for every host that joins, so it can name only one. */
 export const joinIdentity: Rule = ({ Cluster, JoinConfiguration }, report) => {
   if (Cluster === undefined || JoinConfiguration === undefined) return;
-  const joining = Cluster.spec.hosts.length - 1;
+  const present = Cluster.spec.hosts.filter((host) => host.state !== 'absent');
+  const joining = present.length - 1;
   if (JoinConfiguration.nodeRegistration?.name && joining > 1) {
     const message = `${joining} hosts join and cannot share a name: set it at the host`;
     report('JoinConfiguration', ['nodeRegistration', 'name'], message);
   }
-  const planes = Cluster.spec.hosts.filter((host) => host.role === 'control-plane').length - 1;
+  const planes = present.filter((host) => host.role === 'control-plane').length - 1;
   if (JoinConfiguration.controlPlane?.localAPIEndpoint?.advertiseAddress && planes > 1) {
     const message = `${planes} control planes join and cannot share an address: set it at the host`;
     report('JoinConfiguration', ['controlPlane', 'localAPIEndpoint', 'advertiseAddress'], message);

@@ -7,6 +7,7 @@ import {
   checkDnsName,
   checked,
   checkHostPort,
+  checkOwnDirectory,
   checkRepository,
   checkSubnets,
   required,
@@ -63,7 +64,9 @@ const image = {
 
 const localEtcd = z.strictObject({
   ...image,
-  dataDir: checked(checkAbsolute).optional().describe('Data directory on the host; default /var/lib/etcd.'),
+  dataDir: checked(checkOwnDirectory)
+    .optional()
+    .describe('Data directory on the host; default /var/lib/etcd.'),
   extraArgs: args('Flags of etcd.').optional(),
   extraEnvs: envs.optional(),
   serverCertSANs: sans("More alternative names in etcd's server certificate.").optional(),

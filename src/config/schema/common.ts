@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { posix } from 'node:path';
 import * as z from 'zod';
 import { familyOf, parseCidrs } from '../cidr.js';
 import { parseGoDuration } from '../go-duration.js';
@@ -50,8 +51,42 @@ export const checkDuration: Check = (value) => {
   return 'error' in parsed ? parsed.error : undefined;
 };
 
-export const checkAbsolute: Check = (value) =>
-  value.startsWith('/') ? undefined : `"${value}" is no absolute path`;
+export const checkAbsolute: Check = (value) => {
+  if (!value.startsWith('/')) return `"${value}" is no absolute path`;
+  if (/[\u0000-\u001f\u007f]/.test(value)) return 'a path has no control characters';
+  const plain = posix.normalize(value).replace(/(?<=.)\/$/, '');
+  return plain === value ? undefined : `write it as "${plain}"`;
+};
+
+/** Directories that hold more than one program's data. */
+const SHARED_DIRECTORIES = [
+  ...[
+    '/',
+    '/bin',
+    '/boot',
+    '/dev',
+    '/etc',
+    '/home',
+    '/lib',
+    '/lib64',
+    '/opt',
+    '/proc',
+    '/root',
+    '/run',
+    '/sbin',
+  ],
+  ...['/srv', '/sys', '/tmp', '/usr', '/var', '/usr/bin', '/usr/lib', '/usr/local', '/var/lib', '/var/log'],
+  ...['/var/run', '/etc/kubernetes', '/etc/kubernetes/pki', '/var/lib/kubelet', '/var/lib/containerd'],
+];
+
+/** A directory that is one program's alone, so that its data can be found and removed. */
+export const checkOwnDirectory: Check = (value) => {
+  const problem = checkAbsolute(value);
+  if (problem !== undefined) return problem;
+  return SHARED_DIRECTORIES.includes(value)
+    ? `"${value}" is not etcd's alone; write a directory such as /var/lib/etcd`
+    : undefined;
+};
 
 export const checkSubnets: Check = (value) => {
   const cidrs = parseCidrs(value);

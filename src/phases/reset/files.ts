@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import type { ActionChange, Change, FileChange } from '../../engine/types.js';
+import { KeelsonError } from '../../errors/keelson-error.js';
 import { quote } from '../../host/quote.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
 import { FILES_GONE, NETWORK_GONE, RUNTIME_STOPPED } from './artefacts.js';
@@ -22,6 +23,9 @@ const KUBERNETES_DIRECTORIES = [
 ];
 
 /** Those of a containerd that keelson installed. */
+/** kubeadm's default, which is etcd's alone. */
+const DEFAULT_DATA_DIR = '/var/lib/etcd';
+
 const CONTAINERD_DIRECTORIES = ['/var/lib/containerd', '/run/containerd', '/run/nri', '/opt/containerd'];
 
 /** What network plugins write beside others' files. */
@@ -45,13 +49,19 @@ const EMPTY_PARENTS = [
   '/run/netns',
 ];
 
-function directoriesOf({ config }: PhaseContext, containerd: boolean): string[] {
-  const { etcd } = config.cluster;
+function directoriesOf(context: PhaseContext, host: string, containerd: boolean): string[] {
   return [
     ...KUBERNETES_DIRECTORIES,
-    ...(etcd.local === undefined ? [] : [etcd.local.dataDir]),
+    ...(context.hostNamed(host).role === 'worker' ? [] : etcdDirectories(context)),
     ...(containerd ? CONTAINERD_DIRECTORIES : []),
   ];
+}
+
+/** A data directory of the user's own choice may hold more than etcd's, so only what is etcd's goes. */
+function etcdDirectories({ config }: PhaseContext): string[] {
+  const { dataDir = DEFAULT_DATA_DIR } = config.cluster.etcd.local ?? {};
+  if (dataDir === DEFAULT_DATA_DIR) return [DEFAULT_DATA_DIR];
+  return ['member', 'member.replaced'].map((name) => posix.join(dataDir, name));
 }
 
 /** Single files: of the network, and certificates in a directory of the user's own choice, which may hold more. */
@@ -105,7 +115,7 @@ export const removeFiles = defineHostPhase({
       ...owned,
       probes: {
         ...owned.probes,
-        leftovers: leftoversProbe(directoriesOf(context, true), filesOf(context, host)),
+        leftovers: leftoversProbe(directoriesOf(context, host, true), filesOf(context, host)),
       },
     };
   },
@@ -114,7 +124,7 @@ export const removeFiles = defineHostPhase({
     const lines = (seen.probes.get('leftovers')?.stdout ?? '').split('\n');
     const of = (kind: string) =>
       lines.filter((line) => line.startsWith(`${kind} `)).map((line) => line.slice(kind.length + 1));
-    const wanted = directoriesOf(context, owned.containerd);
+    const wanted = directoriesOf(context, host, owned.containerd);
     const directories = of('dir').filter((path) => wanted.includes(path));
     const within = (path: string) => directories.some((directory) => path.startsWith(`${directory}/`));
     const changes: Change[] = [
@@ -151,6 +161,7 @@ export const removeFiles = defineHostPhase({
   actions: {
     erase: async (_context, host, change) => {
       const path = posix.normalize(change.params?.path ?? '');
+      if (path.split('/').length < 3) throw new KeelsonError('BUG', `refusing to erase ${path}`);
       await host.script({ name: 'reset/erase', text: ERASE, args: [path] }, { timeoutMs: 600_000 });
     },
     prune: async (_context, host) => {

@@ -251,6 +251,11 @@ const TABLE: Record<string, [text: string, lines: string[]][]> = {
       ['13:18 imageRepository: "https://x.y/z" is no image repository; no scheme, tag or trailing slash'],
     ],
     [kubeadm('certificatesDir: pki'), ['13:18 certificatesDir: "pki" is no absolute path']],
+    [kubeadm('certificatesDir: /etc/../pki/'), ['13:18 certificatesDir: write it as "/pki"']],
+    [
+      kubeadm('etcd: {local: {dataDir: /etc}}'),
+      ['13:25 etcd.local.dataDir: "/etc" is not etcd\'s alone; write a directory such as /var/lib/etcd'],
+    ],
     [
       kubeadm('encryptionAlgorithm: RSA-248'),
       [

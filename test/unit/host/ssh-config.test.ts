@@ -72,10 +72,10 @@ describe('the output of ssh -G', () => {
 
 describe('a jump host', () => {
   it.each([
-    ['bastion', { host: 'bastion', port: 22 }],
+    ['bastion', { host: 'bastion' }],
     ['me@bastion:2200', { user: 'me', host: 'bastion', port: 2200 }],
     ['[fe80::1]:2200', { host: 'fe80::1', port: 2200 }],
-    ['me@[fe80::1]', { user: 'me', host: 'fe80::1', port: 22 }],
+    ['me@[fe80::1]', { user: 'me', host: 'fe80::1' }],
     ['ssh://me@bastion:22', { user: 'me', host: 'bastion', port: 22 }],
   ])('is read from %j', (text, jump) => {
     expect(parseJumpHost(text)).toEqual(jump);

@@ -101,6 +101,30 @@ describe('planReset', () => {
     expect(hostOf(session, 'w1').mutations()).toEqual([]);
   });
 
+  it('takes from a data directory of the user’s own only what is etcd’s, and only on control planes', async () => {
+    const config = cluster();
+    const { etcd } = config.cluster;
+    const session = fakeSession({
+      ...config,
+      cluster: { ...config.cluster, etcd: { local: { ...etcd.local, dataDir: '/data' } } },
+    });
+    for (const name of ['cp1', 'w1']) {
+      hostOf(session, name).on(probe('leftovers'), {
+        stdout: 'dir /etc/kubernetes\ndir /data\ndir /data/member\n',
+      });
+    }
+    const plan = await planReset(session, { hosts: [] });
+    const erased = (host: string) =>
+      plan.tasks
+        .filter((task) => task.host === host)
+        .flatMap((task) => task.changes)
+        .flatMap((change) =>
+          change.kind === 'action' && change.name === 'erase' ? [change.params?.path] : [],
+        );
+    expect(erased('cp1')).toEqual(['/etc/kubernetes', '/data/member']);
+    expect(erased('w1')).toEqual(['/etc/kubernetes']);
+  });
+
   it('says where something was there before keelson and does not come back', async () => {
     const session = fakeSession();
     installed(hostOf(session, 'w1'));
