@@ -33,15 +33,16 @@ interface WireMember {
 const CLIENT_PORT = 2379;
 
 /**
- * A client of the etcd member on `host`, by etcd's JSON gateway through the host's SSH connection.
+ * A client of the etcd member on `host` at its loopback `address`, by etcd's JSON gateway through the host's SSH connection.
  * Errors: CONNECTION (retryable) while nothing answers, CONFLICT for what etcd refuses for now, API otherwise.
  */
 export function etcdClient(
   host: HostReader,
   credentials: ClientCredentials,
   signal: AbortSignal,
+  address = '127.0.0.1',
 ): EtcdClient {
-  const agent = tlsAgent(host, { address: '127.0.0.1', port: CLIENT_PORT }, credentials, 'localhost');
+  const agent = tlsAgent(host, { address, port: CLIENT_PORT }, credentials, 'localhost');
 
   const call = async (path: string, body: unknown): Promise<Record<string, unknown>> => {
     let status: number;

@@ -5,7 +5,7 @@ import { parseSource, problemAt, type Source, type SourceDocument } from './docu
 import { migrateDocuments } from './migrate.js';
 import { configError } from './problems.js';
 import { resolveConfig } from './resolve.js';
-import { controlPlanes, joinIdentity, nodeAddresses, uniqueHosts } from './rules/hosts.js';
+import { controlPlanes, etcdMembers, joinIdentity, nodeAddresses, uniqueHosts } from './rules/hosts.js';
 import {
   bootstrapTokens,
   cgroupDriver,
@@ -44,6 +44,7 @@ const RULES: readonly Rule[] = [
   uniqueHosts,
   nodeAddresses,
   controlPlanes,
+  etcdMembers,
   joinIdentity,
   ranges,
   nodeRanges,

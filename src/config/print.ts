@@ -14,7 +14,11 @@ import type {
  * again it gives the same configuration. It holds what the file holds, bootstrap tokens included.
  */
 export function printConfig(config: ClusterConfig): string {
-  return printDocuments([clusterDocument(config), ...kubeadmDocuments(config)]);
+  const [cluster, ...others] = kubeadmDocuments(config);
+  const { members } = config.cluster.etcd;
+  // As a file says it: hosts of role etcd, and how their members run.
+  const written = members === undefined ? cluster : { ...cluster, etcd: { local: members } };
+  return printDocuments([clusterDocument(config), written ?? {}, ...others]);
 }
 
 /** Documents as one YAML stream that readers of YAML 1.1 and of 1.2 understand alike. */
@@ -34,7 +38,8 @@ function withoutEmptyVariables(key: unknown, value: unknown): unknown {
  * InitConfiguration says, and without discovery: kubeadm would want that added.
  */
 export function kubeadmDocuments(config: ClusterConfig): object[] {
-  const documents: object[] = [config.cluster, initDocument(config)];
+  const { members: _, ...etcd } = config.cluster.etcd;
+  const documents: object[] = [{ ...config.cluster, etcd }, initDocument(config)];
   const join = joinDocument(config);
   if (join !== null) documents.push(join);
   return [...documents, config.kubelet, config.kubeProxy];

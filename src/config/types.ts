@@ -3,7 +3,8 @@
  * Everything below `src/config` works with these types only. Values are frozen.
  */
 
-export type Role = 'control-plane' | 'worker';
+/** `etcd`: a member of an etcd that keelson runs beside the cluster; no node of it. */
+export type Role = 'control-plane' | 'worker' | 'etcd';
 export type Arg = { name: string; value: string };
 /** With `valueFrom` (a source as in a pod, for example a fieldRef) `value` is ''. */
 export type EnvVar = { name: string; value: string; valueFrom?: Record<string, unknown> };
@@ -62,7 +63,12 @@ export interface ClusterConfiguration {
   apiServer: ControlPlaneComponent & { certSANs?: string[] };
   controllerManager: ControlPlaneComponent;
   scheduler: ControlPlaneComponent;
-  etcd: { local?: LocalEtcd; external?: ExternalEtcd };
+  etcd: {
+    local?: LocalEtcd;
+    external?: ExternalEtcd;
+    /** keelson's, not kubeadm's, and only with `external`: its members run on hosts of role etcd, like this. */
+    members?: LocalEtcd;
+  };
   dns: { imageRepository?: string; imageTag?: string; disabled?: boolean };
   proxy: { disabled?: boolean };
   featureGates?: Record<string, boolean>;

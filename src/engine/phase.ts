@@ -17,11 +17,13 @@ export type Target =
   | 'first-control-plane'
   | 'joining-control-planes'
   | 'workers'
+  | 'etcd-hosts'
+  | 'control-planes-and-etcd-hosts'
   | 'cluster';
 
 export interface HostEntry {
   name: string;
-  role: 'control-plane' | 'worker';
+  role: 'control-plane' | 'worker' | 'etcd';
 }
 
 /** What the engine itself needs of a run's context; phases know a richer one. */
@@ -88,6 +90,10 @@ export function targetsOf(phase: { target: Target }, inventory: readonly HostEnt
       return controlPlanes.slice(1);
     case 'workers':
       return inventory.filter((host) => host.role === 'worker').map((host) => host.name);
+    case 'etcd-hosts':
+      return inventory.filter((host) => host.role === 'etcd').map((host) => host.name);
+    case 'control-planes-and-etcd-hosts':
+      return inventory.filter((host) => host.role !== 'worker').map((host) => host.name);
   }
 }
 

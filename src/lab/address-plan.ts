@@ -5,9 +5,10 @@ import { nodeName } from './names.js';
 /** Highest numbers that fit the address plan and the interface names. */
 const MAX_CONTROL_PLANES = 9;
 const MAX_WORKERS = 99;
+const MAX_ETCD = 6;
 
-/** First host part of each role: cp1 is .11, w1 is .21. */
-const FIRST: Readonly<Record<Role, number>> = { 'control-plane': 11, worker: 21 };
+/** First host part of each role: etcd1 is .5, cp1 is .11, w1 is .21. */
+const FIRST: Readonly<Record<Role, number>> = { etcd: 5, 'control-plane': 11, worker: 21 };
 
 const SECOND_OCTETS = [88, 87, 86];
 
@@ -51,20 +52,25 @@ export function gatewayOf(subnet: string): string {
   return inSubnet(subnet, 1);
 }
 
-/** Names, roles and addresses of a lab, control planes first. Throws USAGE for numbers that do not fit. */
+/** Names, roles and addresses of a lab, control planes first and etcd last. Throws USAGE for numbers that do not fit. */
 export function planNodes(
   subnet: string,
   controlPlanes: number,
   workers: number,
+  etcd = 0,
 ): { name: string; role: Role; address: string }[] {
   const inRange = (count: number, least: number, most: number) =>
     Number.isInteger(count) && count >= least && count <= most;
-  if (!inRange(controlPlanes, 1, MAX_CONTROL_PLANES) || !inRange(workers, 0, MAX_WORKERS)) {
+  const fits =
+    inRange(controlPlanes, 1, MAX_CONTROL_PLANES) &&
+    inRange(workers, 0, MAX_WORKERS) &&
+    inRange(etcd, 0, MAX_ETCD);
+  if (!fits) {
     throw new KeelsonError(
       'USAGE',
-      `a lab can't have ${controlPlanes} control planes and ${workers} workers`,
+      `a lab can't have ${controlPlanes} control planes, ${workers} workers and ${etcd} hosts for etcd`,
       {
-        hint: `ask for 1 to ${MAX_CONTROL_PLANES} control planes and up to ${MAX_WORKERS} workers`,
+        hint: `ask for 1 to ${MAX_CONTROL_PLANES} control planes, up to ${MAX_WORKERS} workers and up to ${MAX_ETCD} hosts for etcd`,
       },
     );
   }
@@ -74,5 +80,5 @@ export function planNodes(
       role,
       address: inSubnet(subnet, FIRST[role] + i),
     }));
-  return [...row('control-plane', controlPlanes), ...row('worker', workers)];
+  return [...row('control-plane', controlPlanes), ...row('worker', workers), ...row('etcd', etcd)];
 }

@@ -59,6 +59,8 @@ export interface LabSpec {
   controlPlanes?: number;
   /** Default: what the lab has already, else 2. */
   workers?: number;
+  /** Hosts of role etcd. Default: what the lab has already, else none. */
+  etcd?: number;
   /** Directory for cluster.yaml, keys and known_hosts, absolute; usually `<cwd>/.keelson/lab/<name>`. */
   directory: string;
   /** Directory of the Debian bases shared by all labs, absolute; usually `~/.cache/keelson/lab-base`. */

@@ -136,6 +136,7 @@ async function planState(spec: LabSpec, before: LabState | null, signal?: AbortS
   const count = (role: string) => before?.nodes.filter((node) => node.role === role).length ?? 0;
   const controlPlanes = Math.max(spec.controlPlanes ?? (before === null ? 1 : 0), count('control-plane'));
   const workers = Math.max(spec.workers ?? (before === null ? 2 : 0), count('worker'));
+  const etcd = Math.max(spec.etcd ?? 0, count('etcd'));
   const subnet = before?.subnet ?? freeSubnet(await readUsedNetworks(signal));
   return {
     version: 1,
@@ -143,7 +144,7 @@ async function planState(spec: LabSpec, before: LabState | null, signal?: AbortS
     directory: spec.directory,
     subnet,
     base: await baseOf(before, spec),
-    nodes: planNodes(subnet, controlPlanes, workers).map((node) => ({
+    nodes: planNodes(subnet, controlPlanes, workers, etcd).map((node) => ({
       ...node,
       machineId:
         before?.nodes.find((known) => known.name === node.name)?.machineId ?? randomBytes(16).toString('hex'),

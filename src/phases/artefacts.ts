@@ -19,6 +19,10 @@ export const AUTHORITIES = onHost('authorities');
 export const CREDENTIALS = onHost('credentials');
 /** A voting etcd member beside the API server. */
 export const ETCD = onHost('etcd');
+/** A started etcd member on a host of role etcd. */
+export const ETCD_MEMBER = onHost('etcd-member');
+/** An etcd on hosts of role etcd that has a leader. */
+export const ETCD_CLUSTER = inCluster('etcd-cluster');
 /** Static pod manifests. */
 export const STATIC_PODS = onHost('static-pods');
 /** The first control plane's kubelet, with its static pods. */

@@ -2,6 +2,7 @@ import { bootstrapRights, coredns, flannel, kubeProxy, uploadConfig } from './ad
 import { certificatePhases } from './certs/certificates.js';
 import type { KeelsonPhase } from './context.js';
 import { staticPods } from './control-plane/static-pods.js';
+import { startMember, waitEtcd } from './etcd/hosts.js';
 import { joinEtcd } from './etcd/join.js';
 import { promoteLearners } from './etcd/promote.js';
 import { prepareHost } from './host/prepare.js';
@@ -9,6 +10,7 @@ import { clusterInfo } from './join/cluster-info.js';
 import { joinControlPlane, joinWorker } from './join/nodes.js';
 import { finalizeKubelet } from './kubelet/finalize.js';
 import { installKubelet, installTools } from './kubelet/install.js';
+import { startStandaloneKubelet } from './kubelet/standalone.js';
 import { startKubelet } from './kubelet/start.js';
 import { flannelReady, flannelStarted } from './network/flannel.js';
 import { labelNodes, markControlPlane } from './nodes/mark.js';
@@ -25,6 +27,9 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   containerd,
   installKubelet,
   ...imagePhases,
+  startStandaloneKubelet,
+  startMember,
+  waitEtcd,
   ...staticPods,
   startKubelet,
   waitControlPlane,

@@ -1,3 +1,4 @@
+import { controlPlanes as controlPlanesOf, etcdHosts } from '../config/inventory.js';
 import type { ClusterConfig, ResolvedHost } from '../config/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { ReadRequest, ReadResult } from '../host/types.js';
@@ -26,13 +27,13 @@ export interface Credentials {
  * something is missing. Lives in memory for one run and is never written on the operator's machine.
  */
 export interface TrustStore {
-  /** What a reader has to ask a control plane for. */
+  /** What a reader has to ask a control plane, or a host of role etcd, for. */
   request: (host: string) => ReadRequest;
-  /** Takes what was found on a control plane. */
+  /** Takes what was found on such a host; of others nothing. */
   observed: (host: string, seen: ReadResult) => void;
-  /** The standing of every certificate, key and kubeconfig of a control plane. */
+  /** The standing of every certificate, key and kubeconfig of such a host. */
   entries: (host: string) => PkiEntry[];
-  /** Content of one file of a control plane, issued at the first call where it is missing. */
+  /** Content of one file of such a host, issued at the first call where it is missing. */
   file: (host: string, path: string) => Promise<Buffer>;
   /** PEM of the cluster CA, or null while there is none. */
   caCertificate: () => string | null;
@@ -44,9 +45,9 @@ export interface TrustStore {
 
 export function trustStore(config: ClusterConfig, now: () => number): TrustStore {
   const { cluster } = config;
-  const controlPlanes = config.hosts.filter(
-    (host) => host.role === 'control-plane' && host.state === 'present',
-  );
+  const controlPlanes: readonly ResolvedHost[] = controlPlanesOf(config);
+  const members = etcdHosts(config);
+  const holders = [...controlPlanes, ...members];
   const first = controlPlanes[0];
   if (first === undefined) throw new KeelsonError('BUG', 'a cluster without a control plane');
   const found = new Map<string, Map<string, Buffer>>();
@@ -55,16 +56,23 @@ export function trustStore(config: ClusterConfig, now: () => number): TrustStore
   const ready = new Map<string, Buffer>();
 
   const named = (name: string): ResolvedHost => {
-    const host = controlPlanes.find((candidate) => candidate.name === name);
-    if (host === undefined) throw new KeelsonError('BUG', `${name} is no control plane`);
+    const host = holders.find((candidate) => candidate.name === name);
+    if (host === undefined) throw new KeelsonError('BUG', `${name} has no certificates`);
     return host;
   };
+  const etcdCa = members.length === 0 ? [] : sharedPaths(cluster, 'etcd');
+  const roleOf = (name: string) => config.hosts.find((host) => host.name === name)?.role;
   const kubeconfigsOf = (name: string) => (name === first.name ? FIRST_KUBECONFIGS : JOINING_KUBECONFIGS);
+  /** What hosts share: on the first control plane, and the etcd CA on whichever host of role etcd has it. */
+  const sharedElsewhere = (path: string): Buffer | undefined => {
+    const keepers = etcdCa.includes(path) ? members : controlPlanes.slice(0, 1);
+    return keepers.map((host) => found.get(host.name)?.get(path)).find((content) => content !== undefined);
+  };
   const existingOn = (name: string): Map<string, Buffer> => {
     const own = found.get(name) ?? new Map<string, Buffer>();
-    if (name === first.name) return own;
+    if (name === first.name && members.length === 0) return own;
     const authorities = sharedPaths(cluster).flatMap((path): [string, Buffer][] => {
-      const content = own.get(path) ?? found.get(first.name)?.get(path);
+      const content = own.get(path) ?? sharedElsewhere(path);
       return content === undefined ? [] : [[path, content]];
     });
     return new Map([...own, ...authorities]);
@@ -103,13 +111,13 @@ export function trustStore(config: ClusterConfig, now: () => number): TrustStore
   return {
     request: (name) => ({
       files: [
-        ...sharedPaths(cluster),
-        ...hostPaths(cluster, kubeconfigsOf(name)),
+        ...sharedPaths(cluster, roleOf(name)),
+        ...hostPaths(cluster, roleOf(name) === 'etcd' ? [] : kubeconfigsOf(name), roleOf(name)),
         KUBELET_CLIENT_CERTIFICATE,
       ],
     }),
     observed: (name, seen) => {
-      if (!controlPlanes.some((host) => host.name === name)) return;
+      if (!holders.some((host) => host.name === name)) return;
       const contents = new Map<string, Buffer>();
       for (const [path, state] of seen.files)
         if (state.content !== undefined) contents.set(path, state.content);

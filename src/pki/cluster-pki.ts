@@ -101,7 +101,7 @@ export async function issueHostPki(input: HostPkiInput): Promise<PkiFiles> {
       .filter((entry) => entry.standing === 'missing' || (reissue && entry.sansDiffer))
       .map((entry) => entry.name),
   );
-  const leaves = leavesOf(cluster).filter((row) => wanted.has(row.name));
+  const leaves = leavesOf(cluster, input.host.role).filter((row) => wanted.has(row.name));
   const kubeconfigs = KUBECONFIGS.filter((row) => wanted.has(row.name));
   const names = new Set<AuthorityName>(leaves.map((row) => row.authority));
   if (kubeconfigs.length > 0) names.add('ca');

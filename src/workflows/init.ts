@@ -7,11 +7,14 @@ import type { Session } from './session.js';
 type StepOptions = Omit<ApplyOptions, 'phases' | 'saved' | 'run' | 'hosts'>;
 
 /**
- * The first control plane and everything of the cluster itself, as `kubeadm init` does.
+ * The first control plane and everything of the cluster itself, as `kubeadm init` does; before it an etcd on
+ * hosts of role etcd.
  * @param session of the first control plane alone
  */
 export function initCluster(session: Session, options: StepOptions): Promise<ApplyResult> {
-  return applyCluster(session, { ...options, hosts: [session.context.first.name], run: 'init' });
+  const { first, inventory } = session.context;
+  const etcd = inventory.filter((host) => host.role === 'etcd').map((host) => host.name);
+  return applyCluster(session, { ...options, hosts: [first.name, ...etcd], run: 'init' });
 }
 
 /**

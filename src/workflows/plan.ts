@@ -3,6 +3,7 @@ import { planTasks } from '../engine/planner.js';
 import type { Plan } from '../engine/types.js';
 import type { PhaseContext } from '../phases/context.js';
 import { APPLY_PHASES } from '../phases/phases.js';
+import { trustHolders } from './require.js';
 import type { Session } from './session.js';
 
 export interface PlanSelection {
@@ -25,8 +26,8 @@ export async function makePlan(session: Session, selection: PlanSelection = {}):
     context,
     readers: session.readers,
     emit: session.emit,
-    // The first control plane has the cluster's CA and admin identity, whatever is planned for.
-    background: new Map([[context.first.name, context.trust.request(context.first.name)]]),
+    // Whatever is planned for: the cluster's CA and admin identity, and etcd's CA.
+    background: new Map(trustHolders(context).map((name) => [name, context.trust.request(name)])),
     onObserved: (host, seen) => context.trust.observed(host, seen),
     ...(selection.hosts === undefined ? {} : { limit: new Set(selection.hosts) }),
   });

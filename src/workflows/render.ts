@@ -51,8 +51,8 @@ export async function renderTrees(
 ): Promise<Map<string, HostTree>> {
   const hosts = options.hosts?.map((name) => hostNamed(config, name)) ?? presentHosts(config);
   const controlPlanes = hosts.filter((host) => host.role === 'control-plane');
-  const all = presentHosts(config).filter((host) => host.role === 'control-plane');
-  const [first] = all;
+  const all = presentHosts(config).filter((host) => host.role !== 'worker');
+  const [first] = all.filter((host) => host.role === 'control-plane');
   if (first === undefined) throw new KeelsonError('CONFIG', 'the configuration has no control plane');
   const trust = trustStore(config, options.now ?? Date.now);
   if (options.pki !== undefined) {
@@ -72,7 +72,7 @@ export async function renderTrees(
     });
     for (const [path, { content, mode, dirMode = 0o755 }] of rendered)
       tree.set(path, { content: Buffer.from(content), mode, dirMode });
-    if (host.role === 'control-plane') await addTrust(tree, trust, host);
+    if (host.role !== 'worker') await addTrust(tree, trust, host);
     else if (withCa) {
       const path = certificatePaths(config.cluster, { baseName: 'ca' }).cert;
       tree.set(path, {

@@ -1,4 +1,4 @@
-import { controlPlanes, hostNamed } from '../config/inventory.js';
+import { controlPlanes, etcdHosts, hostNamed } from '../config/inventory.js';
 import type { ClusterConfig } from '../config/types.js';
 import { STATE_DIR } from '../engine/journal.js';
 import { runTasks } from '../engine/runner.js';
@@ -43,6 +43,7 @@ export function hostsToReset(config: ClusterConfig, { hosts }: ResetSelection): 
   const named = new Set(hosts.map((name) => hostNamed(config, name).name));
   const all = config.hosts.filter((host) => host.state === 'present').map((host) => host.name);
   const chosen = named.size === 0 ? all : all.filter((name) => named.has(name));
+  refuseMemberLoss(config, chosen);
   const planes = controlPlanes(config).map((host) => host.name);
   const going = planes.filter((name) => chosen.includes(name));
   const staying = planes.filter((name) => !chosen.includes(name));
@@ -54,6 +55,19 @@ export function hostsToReset(config: ClusterConfig, { hosts }: ResetSelection): 
     );
   }
   return chosen;
+}
+
+/** etcd's members on hosts of role etcd go all at once, and not before the control planes that live on them. */
+function refuseMemberLoss(config: ClusterConfig, chosen: readonly string[]): void {
+  const going = etcdHosts(config).filter(({ name }) => chosen.includes(name));
+  const left = [...etcdHosts(config), ...controlPlanes(config)].filter(({ name }) => !chosen.includes(name));
+  if (going.length === 0 || left.length === 0) return;
+  const names = (hosts: readonly { name: string }[]) => hosts.map(({ name }) => name).join(', ');
+  throw new KeelsonError(
+    'CONFLICT',
+    `${names(going)} can't be reset while ${names(left)} ${left.length === 1 ? 'stays' : 'stay'}: etcd is there for them`,
+    { hint: 'reset control planes and hosts of role etcd together, or only workers' },
+  );
 }
 
 /** What a reset would remove, host by host. Reads only. */

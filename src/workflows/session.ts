@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Bundle, blobPath, loadBundle } from '../bundle/bundle.js';
 import { type ClusterClient, clusterClient } from '../cluster/client.js';
 import { firstControlPlane, hostNamed, presentHosts } from '../config/inventory.js';
-import type { ClusterConfig } from '../config/types.js';
+import type { ClusterConfig, ResolvedHost } from '../config/types.js';
 import type { Effects } from '../engine/changes.js';
 import type { EngineEvent, TimedEvent } from '../engine/events.js';
 import type { Readers } from '../engine/phase.js';
@@ -58,9 +58,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const signal = options.signal ?? new AbortController().signal;
   const emit = (event: EngineEvent) => options.onEvent?.({ ...event, at: now() });
   const first = firstControlPlane(config);
-  const wanted = presentHosts(config).filter(
-    (host) => options.hosts === undefined || options.hosts.includes(host.name) || host.name === first.name,
-  );
+  const wanted = hostsToConnect(config, options.hosts);
   const [bundle, patches] = await Promise.all([bundleOf(config), patchesOf(config)]);
   const pool = { ...options.connect, signal, concurrency: config.spec.concurrency };
   const { connected, failures } =
@@ -129,6 +127,20 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     await Promise.all([...connected.values()].map((host) => host.close()));
     throw error;
   }
+}
+
+/**
+ * The named hosts, the first control plane, and with control planes or hosts of role etcd among the named
+ * all of role etcd: they have etcd's CA and its members.
+ */
+function hostsToConnect(config: ClusterConfig, names: readonly string[] | undefined): ResolvedHost[] {
+  if (names === undefined) return presentHosts(config);
+  const first = firstControlPlane(config).name;
+  const named = presentHosts(config).filter(({ name }) => names.includes(name));
+  const withEtcd = named.some((host) => host.role !== 'worker');
+  return presentHosts(config).filter(
+    (host) => named.includes(host) || host.name === first || (withEtcd && host.role === 'etcd'),
+  );
 }
 
 async function secretOf(context: PhaseContext, artefact: string): Promise<Buffer> {

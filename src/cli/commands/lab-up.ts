@@ -29,6 +29,11 @@ export const command = defineCommand({
       kind: 'number',
     },
     workers: { flags: '--workers <n>', description: 'number of workers (default 2)', kind: 'number' },
+    etcd: {
+      flags: '--etcd <n>',
+      description: 'machines for an etcd outside of the control planes (default none)',
+      kind: 'number',
+    },
     kubernetesVersion: {
       flags: '--kubernetes-version <version>',
       description: 'exact version',
@@ -59,6 +64,7 @@ export const command = defineCommand({
         bundle: bundle.dir,
         ...(options.controlPlanes === undefined ? {} : { controlPlanes: options.controlPlanes }),
         ...(options.workers === undefined ? {} : { workers: options.workers }),
+        ...(options.etcd === undefined ? {} : { etcd: options.etcd }),
       },
       { onEvent: labProgress(io, global), signal: io.stop },
     );

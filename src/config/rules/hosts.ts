@@ -66,7 +66,7 @@ export const nodeAddresses: Rule = ({ Cluster }, report) => {
         `other hosts cannot reach ${nodeIP}: add nodeIP, the address inside the cluster`,
       );
     }
-    if (host.advertiseAddress !== undefined && host.role === 'worker') {
+    if (host.advertiseAddress !== undefined && host.role !== 'control-plane') {
       report('Cluster', [...path, 'advertiseAddress'], 'only control planes advertise an API server', {
         at: 'key',
       });
@@ -85,23 +85,38 @@ export const controlPlanes: Rule = ({ Cluster, ClusterConfiguration }, report, n
       at: 'key',
     });
   }
+  const members = Cluster.spec.hosts.filter((host) => host.role === 'etcd' && host.state !== 'absent');
   if (planes.length < 2 || ClusterConfiguration === undefined) return;
   if (!ClusterConfiguration.controlPlaneEndpoint) {
     const remedy = 'add the host:port of a load balancer, or of a DNS name of all of them';
     const message = `required with ${planes.length} control planes: ${remedy}`;
     report('ClusterConfiguration', ['controlPlaneEndpoint'], message);
   }
-  if (planes.length % 2 === 0 && ClusterConfiguration.etcd?.external === undefined) {
-    note(
-      `${planes.length} control planes tolerate no more failures of etcd than ${planes.length - 1}: an odd number is better`,
-    );
-  }
+  const stacked = ClusterConfiguration.etcd?.external === undefined && members.length === 0;
+  if (planes.length % 2 === 0 && stacked) note(evenMembers('control planes', planes.length));
 };
+
+/** Hosts of role etcd have no node: what is said of nodes means nothing for them. */
+export const etcdMembers: Rule = ({ Cluster }, report, note) => {
+  const hosts = Cluster?.spec.hosts ?? [];
+  for (const [i, host] of hosts.entries()) {
+    if (host.role !== 'etcd') continue;
+    for (const field of ['labels', 'taints'] as const) {
+      if (Object.keys(host[field] ?? {}).length === 0) continue;
+      report('Cluster', [...HOSTS, i, field], 'a host of role etcd is no node', { at: 'key' });
+    }
+  }
+  const members = hosts.filter((host) => host.role === 'etcd' && host.state !== 'absent');
+  if (members.length > 0 && members.length % 2 === 0) note(evenMembers('hosts of role etcd', members.length));
+};
+
+const evenMembers = (what: string, count: number): string =>
+  `${count} ${what} tolerate no more failures of etcd than ${count - 1}: an odd number is better`;
 
 /** What JoinConfiguration says goes for every host that joins, so it can name only one. */
 export const joinIdentity: Rule = ({ Cluster, JoinConfiguration }, report) => {
   if (Cluster === undefined || JoinConfiguration === undefined) return;
-  const joining = Cluster.spec.hosts.length - 1;
+  const joining = Cluster.spec.hosts.filter((host) => host.role !== 'etcd').length - 1;
   if (JoinConfiguration.nodeRegistration?.name && joining > 1) {
     const message = `${joining} hosts join and cannot share a name: set it at the host`;
     report('JoinConfiguration', ['nodeRegistration', 'name'], message);

@@ -57,7 +57,9 @@ const ssh = z
 
 const host = z.strictObject({
   name: required(checkDnsName).describe('Name in the inventory, and the name of the node.'),
-  role: z.enum(['control-plane', 'worker']).describe('What the host is in the cluster.'),
+  role: z
+    .enum(['control-plane', 'worker', 'etcd'])
+    .describe('What the host is in the cluster; etcd: a member of an etcd outside of the control planes.'),
   address: required(checkHostAddress).describe('IP address or name to connect to.'),
   ...sshOfHost,
   nodeIP: required(checkAddress)

@@ -1,5 +1,5 @@
 import type { HostPhase } from '../../engine/phase.js';
-import { CREDENTIALS, ETCD, STATIC_PODS } from '../artefacts.js';
+import { CREDENTIALS, ETCD, ETCD_CLUSTER, STATIC_PODS } from '../artefacts.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
 import { MANIFESTS_DIR } from '../paths.js';
 import { renderedChanges, SURROUNDINGS, verdictOf } from '../rendered.js';
@@ -26,7 +26,7 @@ const controlPlanePhase = (name: string, component: string) =>
   staticPodPhase(component, {
     name: `control-plane/${name}`,
     target: 'control-planes',
-    needs: [CREDENTIALS, ETCD],
+    needs: [CREDENTIALS, ETCD, ETCD_CLUSTER],
     provides: [STATIC_PODS],
   });
 

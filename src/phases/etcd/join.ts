@@ -1,26 +1,30 @@
-import { parse } from 'yaml';
 import { type EtcdClient, etcdClient } from '../../cluster/etcd.js';
 import { parseGoDuration } from '../../config/go-duration.js';
+import { memberAddress } from '../../config/inventory.js';
 import { waitUntil } from '../../engine/wait.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
-import type { Host, ReadResult } from '../../host/types.js';
-import { type EtcdMember, etcdPeerUrl } from '../../manifests/static-pods/etcd.js';
+import type { Host } from '../../host/types.js';
+import { loopbackFor } from '../../manifests/addresses.js';
+import { etcdPeerUrl } from '../../manifests/static-pods/etcd.js';
 import { certificatePaths } from '../../pki/table.js';
 import { CREDENTIALS, ETCD, IMAGES, KUBELET } from '../artefacts.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
-import { MANIFESTS_DIR } from '../paths.js';
 import { renderedChanges, renderedFor, SURROUNDINGS, verdictOf } from '../rendered.js';
-
-const MANIFEST = `${MANIFESTS_DIR}/etcd.yaml`;
+import { ETCD_MANIFEST, membershipOf } from './membership.js';
 
 /** A client of the etcd member on the first control plane. */
-export async function firstMember(context: PhaseContext): Promise<EtcdClient> {
+export const firstMember = (context: PhaseContext): Promise<EtcdClient> =>
+  memberOn(context, context.first.name);
+
+/** A client of the etcd member on that host. */
+export async function memberOn(context: PhaseContext, name: string): Promise<EtcdClient> {
   const { cluster } = context.config;
   const { cert, key } = certificatePaths(cluster, { baseName: 'etcd/healthcheck-client' });
   const ca = certificatePaths(cluster, { baseName: 'etcd/ca' }).cert;
-  const read = async (path: string) => (await context.trust.file(context.first.name, path)).toString();
+  const read = async (path: string) => (await context.trust.file(name, path)).toString();
   const credentials = { ca: await read(ca), cert: await read(cert), key: await read(key) };
-  return etcdClient(context.reader(context.first.name), credentials, context.signal);
+  const loopback = loopbackFor(memberAddress(context.hostNamed(name)));
+  return etcdClient(context.reader(name), credentials, context.signal, loopback);
 }
 
 /**
@@ -35,11 +39,12 @@ export const joinEtcd = defineHostPhase({
   needs: [KUBELET, CREDENTIALS, IMAGES],
   provides: [ETCD],
   runIf: ({ config }) => config.cluster.etcd.external === undefined,
-  observe: () => ({ files: [MANIFEST], ...SURROUNDINGS }),
+  observe: () => ({ files: [ETCD_MANIFEST], ...SURROUNDINGS }),
   plan: (context, host, seen) => {
-    const initialCluster = initialClusterOf(seen);
-    if (initialCluster !== null) {
-      return verdictOf(renderedChanges(context, host, seen, [MANIFEST], { initialCluster }));
+    const membership = membershipOf(seen);
+    if (membership !== null) {
+      const { initialCluster } = membership;
+      return verdictOf(renderedChanges(context, host, seen, [ETCD_MANIFEST], { initialCluster }));
     }
     return verdictOf([
       { kind: 'action', name: 'join', summary: `add ${host} to etcd as a learner, start it, promote it` },
@@ -48,32 +53,21 @@ export const joinEtcd = defineHostPhase({
   actions: { join: (context, host) => joinMember(context, host) },
 });
 
-/** The members that the manifest on the host names; null where there is no manifest. They stay what they were. */
-function initialClusterOf(seen: ReadResult): EtcdMember[] | null {
-  const text = seen.files.get(MANIFEST)?.content?.toString();
-  if (text === undefined) return null;
-  const pod = parse(text) as { spec?: { containers?: { command?: string[] }[] } };
-  const flag = pod.spec?.containers?.[0]?.command?.find((word) => word.startsWith('--initial-cluster='));
-  if (flag === undefined) return null;
-  return flag
-    .slice('--initial-cluster='.length)
-    .split(',')
-    .map((entry) => {
-      const at = entry.indexOf('=');
-      return { name: entry.slice(0, at), peerURL: entry.slice(at + 1) };
-    });
-}
-
-async function joinMember(context: PhaseContext, host: Host): Promise<void> {
+/** Adds the host's member by way of the one on `through`, starts it and promotes it. */
+export async function joinMember(
+  context: PhaseContext,
+  host: Host,
+  through: string = context.first.name,
+): Promise<void> {
   const resolved = context.hostNamed(host.name);
   const peerURL = etcdPeerUrl(resolved);
-  const client = await firstMember(context);
+  const client = await memberOn(context, through);
   try {
     const known = (await client.members()).find((member) => member.peerURLs.includes(peerURL));
     if (known !== undefined && known.name !== '') {
       throw new KeelsonError(
         'CONFLICT',
-        `etcd has a member ${known.name} at ${peerURL}, but ${MANIFEST} is gone`,
+        `etcd has a member ${known.name} at ${peerURL}, but ${ETCD_MANIFEST} is gone`,
         {
           host: host.name,
           hint: 'reset the host, which takes its member out, and run apply again',
@@ -86,11 +80,11 @@ async function joinMember(context: PhaseContext, host: Host): Promise<void> {
       name: member.id === added ? resolved.nodeRegistration.name : member.name,
       peerURL: member.peerURLs[0] ?? '',
     }));
-    const seen = await host.read({ files: [MANIFEST], ...SURROUNDINGS });
-    const manifest = renderedFor(context, host.name, seen, { initialCluster }).get(MANIFEST);
+    const seen = await host.read({ files: [ETCD_MANIFEST], ...SURROUNDINGS });
+    const manifest = renderedFor(context, host.name, seen, { initialCluster }).get(ETCD_MANIFEST);
     if (manifest === undefined) throw new KeelsonError('BUG', 'no etcd manifest was rendered');
     await host.put([
-      { path: MANIFEST, content: Buffer.from(manifest.content), mode: manifest.mode, dirMode: 0o700 },
+      { path: ETCD_MANIFEST, content: Buffer.from(manifest.content), mode: manifest.mode, dirMode: 0o700 },
     ]);
     await promoteWhenReady(context, client, added, host.name);
   } finally {

@@ -1,3 +1,4 @@
+import { memberSettings } from '../../config/inventory.js';
 import { defineCheck, error, linesOf, type Outcome, ok, type Target } from './check.js';
 
 /** Who owns a port in a cluster, as the kernel shows the process (15 characters). */
@@ -13,13 +14,14 @@ interface Port {
 /** kubeadm's ports: the kubelet's on every node; of a control plane also API, managers and a local etcd. */
 function portsOf({ host, config }: Pick<Target, 'host' | 'config'>): Port[] {
   const ports = [{ port: 10250, owner: KUBELET }];
-  if (host.localAPIEndpoint === null) return ports;
-  ports.push(
-    { port: host.localAPIEndpoint.bindPort, owner: 'kube-apiserver' },
-    { port: 10259, owner: 'kube-scheduler' },
-    { port: 10257, owner: 'kube-controller-manager' },
-  );
-  if (config.cluster.etcd.local !== undefined)
+  if (host.localAPIEndpoint !== null) {
+    ports.push(
+      { port: host.localAPIEndpoint.bindPort, owner: 'kube-apiserver' },
+      { port: 10259, owner: 'kube-scheduler' },
+      { port: 10257, owner: 'kube-controller-manager' },
+    );
+  }
+  if (memberSettings(config.cluster, host) !== undefined)
     ports.push({ port: 2379, owner: ETCD }, { port: 2380, owner: ETCD });
   return ports;
 }

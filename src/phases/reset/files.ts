@@ -45,10 +45,10 @@ const EMPTY_PARENTS = [
 ];
 
 function directoriesOf({ config }: PhaseContext, containerd: boolean): string[] {
-  const { etcd } = config.cluster;
+  const { local, members } = config.cluster.etcd;
   return [
     ...KUBERNETES_DIRECTORIES,
-    ...(etcd.local === undefined ? [] : [etcd.local.dataDir]),
+    ...[local, members].flatMap((settings) => (settings === undefined ? [] : [settings.dataDir])),
     ...(containerd ? CONTAINERD_DIRECTORIES : []),
   ];
 }

@@ -18,6 +18,7 @@ import {
   KUBELET_UNIT_FILE,
   KUBELET_UNIT_PATH,
 } from '../../manifests/kubelet.js';
+import { ETCD_KUBELET_DROP_IN_FILE, ETCD_KUBELET_DROP_IN_PATH } from '../../manifests/kubelet-standalone.js';
 import type { PhaseContext } from '../context.js';
 
 /** Which files on a host are keelson's, as its journal and their content tell. */
@@ -50,6 +51,7 @@ const textsOf = ({ config, first }: PhaseContext): ReadonlyMap<string, string> =
     [CRICTL_CONFIG, crictlConfig(first.nodeRegistration.criSocket)],
     [KUBELET_UNIT_PATH, KUBELET_UNIT_FILE],
     [KUBELET_DROP_IN_PATH, KUBELET_DROP_IN_FILE],
+    [ETCD_KUBELET_DROP_IN_PATH, ETCD_KUBELET_DROP_IN_FILE],
   ]);
 
 function binariesOf(context: PhaseContext, host: string): BundleFile[] {

@@ -76,6 +76,13 @@ export const imagePhases = [
     wants: (image) => !STATIC_POD_IMAGES.includes(image.name),
   }),
   imagesPhase({
+    name: 'images/etcd',
+    summary: 'images of etcd on hosts of role etcd',
+    target: 'etcd-hosts',
+    provides: [IMAGES],
+    wants: () => true,
+  }),
+  imagesPhase({
     name: 'images/worker',
     summary: 'images of workers',
     target: 'workers',
