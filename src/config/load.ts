@@ -14,7 +14,14 @@ import {
   ignoredFields,
   validity,
 } from './rules/kubeadm.js';
-import { flannel, hostsOutsideOfRanges, nodeRanges, ranges } from './rules/networking.js';
+import {
+  advertisedFamily,
+  flannel,
+  hostsOutsideOfRanges,
+  nodeFamilies,
+  nodeRanges,
+  ranges,
+} from './rules/networking.js';
 import type { Rule } from './rules/rule.js';
 import { check } from './schema/issues.js';
 import {
@@ -49,6 +56,8 @@ const RULES: readonly Rule[] = [
   ranges,
   nodeRanges,
   hostsOutsideOfRanges,
+  nodeFamilies,
+  advertisedFamily,
   flannel,
   featureGates,
   etcd,

@@ -89,7 +89,7 @@ function hostEntry(host: ResolvedHost, first: boolean): object {
     ...(ssh.identityFile === undefined ? {} : { identityFile: ssh.identityFile }),
     ...(ssh.hostKeyFingerprint === undefined ? {} : { hostKeyFingerprint: ssh.hostKeyFingerprint }),
     jumpHosts: ssh.jumpHosts,
-    nodeIP: host.nodeIP,
+    nodeIP: [host.nodeIP, ...(host.secondaryNodeIP === undefined ? [] : [host.secondaryNodeIP])].join(','),
     ...(host.localAPIEndpoint === null ? {} : { advertiseAddress: host.localAPIEndpoint.advertiseAddress }),
     labels: host.labels,
     ...(host.patchesDirectory === null || first ? {} : { patches: host.patchesDirectory }),

@@ -132,8 +132,10 @@ export interface ResolvedHost {
   /** `absent` is the tombstone: this host is to be removed. */
   state: 'present' | 'absent';
   ssh: SshSettings;
-  /** Address that the node uses inside the cluster (IPv4 or IPv6, no port). */
+  /** Address that the node uses inside the cluster (IPv4 or IPv6, canonical, no port). */
   nodeIP: string;
+  /** Its address of the other family, with dual stack. */
+  secondaryNodeIP?: string;
   labels: Readonly<Record<string, string>>;
   nodeRegistration: NodeRegistration;
   /** Control planes only. */

@@ -17,6 +17,7 @@ export type Target =
   | 'first-control-plane'
   | 'joining-control-planes'
   | 'workers'
+  | 'nodes'
   | 'etcd-hosts'
   | 'control-planes-and-etcd-hosts'
   | 'cluster';
@@ -90,6 +91,8 @@ export function targetsOf(phase: { target: Target }, inventory: readonly HostEnt
       return controlPlanes.slice(1);
     case 'workers':
       return inventory.filter((host) => host.role === 'worker').map((host) => host.name);
+    case 'nodes':
+      return inventory.filter((host) => host.role !== 'etcd').map((host) => host.name);
     case 'etcd-hosts':
       return inventory.filter((host) => host.role === 'etcd').map((host) => host.name);
     case 'control-planes-and-etcd-hosts':

@@ -52,6 +52,23 @@ export function gatewayOf(subnet: string): string {
   return inSubnet(subnet, 1);
 }
 
+/** The bridge's addresses. */
+export function gatewaysOf({ subnet, subnet6 }: { subnet: string; subnet6?: string }): string[] {
+  const gateway = gatewayOf(subnet);
+  return subnet6 === undefined ? [gateway] : [gateway, address6Of(subnet6, gateway)];
+}
+
+/** The /64 of unique local addresses that belongs to a lab's IPv4 network: `fd88:10:88:4::/64` to 10.88.4.0/24. */
+export function subnet6Of(subnet: string): string {
+  const [first, second, third] = subnet.split('.');
+  return `fd88:${first}:${second}:${third}::/64`;
+}
+
+/** Address in `subnet6` with the last number of an IPv4 address: that of 10.88.4.11 ends in `::11`. */
+export function address6Of(subnet6: string, address: string): string {
+  return subnet6.replace(/::\/64$/, `::${address.split('.')[3] ?? ''}`);
+}
+
 /** Names, roles and addresses of a lab, control planes first and etcd last. Throws USAGE for numbers that do not fit. */
 export function planNodes(
   subnet: string,

@@ -20,6 +20,17 @@ const EVICTION = {
   'imagefs.available': '1%',
 };
 
+const SINGLE_STACK = { podSubnet: '10.244.0.0/16' };
+const DUAL_STACK = {
+  podSubnet: '10.244.0.0/16,fd88:10:244::/56',
+  serviceSubnet: '10.96.0.0/12,fd88:10:96::/112',
+};
+
+/** A machine as the cluster file lists it. */
+function hostEntry({ name, role, address, address6 }: LabNode): Record<string, string> {
+  return { name, role, address, ...(address6 === undefined ? {} : { nodeIP: `${address},${address6}` }) };
+}
+
 /** cluster.yaml of a lab as it is first written; paths in it count from the file's own directory. */
 export function clusterFileText(spec: ClusterFileSpec): string {
   const v1 = spec.cgroupVersion === 1;
@@ -31,7 +42,7 @@ export function clusterFileText(spec: ClusterFileSpec): string {
       metadata: { name: spec.name },
       spec: {
         ssh: { user: 'root', identityFile: './id_ed25519', knownHostsFile: './known_hosts' },
-        hosts: spec.nodes.map(({ name, role, address }) => ({ name, role, address })),
+        hosts: spec.nodes.map(hostEntry),
         network: { plugin: 'flannel', backend: 'vxlan' },
         bundle: spec.bundle,
         runtime: { systemdCgroup: false, restrictOomScoreAdj: true },
@@ -44,7 +55,7 @@ export function clusterFileText(spec: ClusterFileSpec): string {
       kind: 'ClusterConfiguration',
       kubernetesVersion: spec.kubernetesVersion,
       ...(several ? { controlPlaneEndpoint: `${API_NAME}:6443` } : {}),
-      networking: { podSubnet: '10.244.0.0/16' },
+      networking: spec.nodes.some((node) => node.address6 !== undefined) ? DUAL_STACK : SINGLE_STACK,
     },
     {
       apiVersion: 'kubelet.config.k8s.io/v1beta1',
@@ -79,10 +90,11 @@ export function withHosts(text: string, nodes: readonly LabNode[]): string {
   const hosts = cluster?.getIn(['spec', 'hosts']);
   if (cluster === undefined || !isSeq(hosts)) return text;
   let changed = false;
-  for (const { name, role, address } of nodes) {
+  for (const node of nodes) {
+    const { name, role, address } = node;
     const item = hosts.items.find((host) => isMap(host) && host.get('name') === name) as YAMLMap | undefined;
     if (item === undefined) {
-      hosts.add(cluster.createNode({ name, role, address }));
+      hosts.add(cluster.createNode(hostEntry(node)));
       changed = true;
       continue;
     }

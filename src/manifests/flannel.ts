@@ -2,8 +2,10 @@ import { isIPv6 } from 'node:net';
 import type { DaemonSet } from 'kubernetes-types/apps/v1.js';
 import type { ConfigMap, Namespace, ServiceAccount } from 'kubernetes-types/core/v1.js';
 import type { ClusterRole, ClusterRoleBinding } from 'kubernetes-types/rbac/v1.js';
+import { nodeHosts } from '../config/inventory.js';
 import type { ClusterConfig, NetworkSpec } from '../config/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
+import { lastArgument } from './component-arguments.js';
 import { clusterRoleBinding } from './rbac.js';
 
 const NAMESPACE = 'kube-flannel';
@@ -120,11 +122,28 @@ export function flannelObjects(
       metadata: { name: 'kube-flannel-cfg', namespace: NAMESPACE, labels: LABELS },
       data: { 'cni-conf.json': flannelCniConflist(), 'net-conf.json': flannelNetConf(config) },
     },
-    flannelDaemonSet(images),
+    flannelDaemonSet(images, interfaceArguments(config)),
   ];
 }
 
-function flannelDaemonSet(images: FlannelImages): DaemonSet {
+/**
+ * By default flannel takes the interface of the default route. Where kubelets are told their nodes' addresses,
+ * it takes the interface that has these.
+ */
+function interfaceArguments(config: ClusterConfig): string[] {
+  const told = nodeHosts(config).some(
+    ({ nodeRegistration }) => lastArgument(nodeRegistration.kubeletExtraArgs, 'node-ip') !== undefined,
+  );
+  if (!told) return [];
+  const subnets = (config.cluster.networking.podSubnet ?? '').split(',');
+  // With dual stack it finds an interface by an IPv6 address only if that is its public one.
+  const sixFirst = subnets.length === 2 && isIPv6(subnets[0]?.split('/')[0] ?? '');
+  return ['--iface=$(NODE_IP)', ...(sixFirst ? ['--public-ipv6=$(NODE_IP)'] : [])];
+}
+
+const NODE_IP = { name: 'NODE_IP', valueFrom: { fieldRef: { fieldPath: 'status.hostIP' } } };
+
+function flannelDaemonSet(images: FlannelImages, more: readonly string[]): DaemonSet {
   const podLabels = { tier: 'node', app: 'flannel' };
   return {
     apiVersion: 'apps/v1',
@@ -132,15 +151,15 @@ function flannelDaemonSet(images: FlannelImages): DaemonSet {
     metadata: { name: 'kube-flannel-ds', namespace: NAMESPACE, labels: LABELS },
     spec: {
       selector: { matchLabels: { app: 'flannel' } },
-      template: { metadata: { labels: podLabels }, spec: flannelPodSpec(images) },
+      template: { metadata: { labels: podLabels }, spec: flannelPodSpec(images, more) },
     },
   };
 }
 
-function flannelPodSpec({
-  flannel,
-  cniPlugin,
-}: FlannelImages): NonNullable<NonNullable<DaemonSet['spec']>['template']['spec']> {
+function flannelPodSpec(
+  { flannel, cniPlugin }: FlannelImages,
+  more: readonly string[],
+): NonNullable<NonNullable<DaemonSet['spec']>['template']['spec']> {
   const configuration = { name: 'flannel-cfg', mountPath: '/etc/kube-flannel/' };
   return {
     affinity: {
@@ -177,7 +196,7 @@ function flannelPodSpec({
         name: 'kube-flannel',
         image: flannel,
         command: ['/opt/bin/flanneld'],
-        args: ['--ip-masq', '--kube-subnet-mgr', '--healthz-port=8081'],
+        args: ['--ip-masq', '--kube-subnet-mgr', '--healthz-port=8081', ...more],
         ports: [{ name: 'healthz', containerPort: 8081, protocol: 'TCP' }],
         livenessProbe: {
           httpGet: { path: '/healthz', port: 'healthz' },
@@ -194,6 +213,7 @@ function flannelPodSpec({
         env: [
           { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
           { name: 'POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },
+          ...(more.length === 0 ? [] : [NODE_IP]),
           { name: 'EVENT_QUEUE_DEPTH', value: '5000' },
           { name: 'CONT_WHEN_CACHE_NOT_READY', value: 'false' },
         ],

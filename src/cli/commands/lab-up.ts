@@ -34,6 +34,11 @@ export const command = defineCommand({
       description: 'machines for an etcd outside of the control planes (default none)',
       kind: 'number',
     },
+    dualStack: {
+      flags: '--dual-stack',
+      description: 'machines with IPv6 addresses beside, and a cluster of both families',
+      kind: 'boolean',
+    },
     kubernetesVersion: {
       flags: '--kubernetes-version <version>',
       description: 'exact version',
@@ -64,6 +69,7 @@ export const command = defineCommand({
         bundle: bundle.dir,
         ...(options.controlPlanes === undefined ? {} : { controlPlanes: options.controlPlanes }),
         ...(options.workers === undefined ? {} : { workers: options.workers }),
+        ...(options.dualStack ? { dualStack: true } : {}),
         ...(options.etcd === undefined ? {} : { etcd: options.etcd }),
       },
       { onEvent: labProgress(io, global), signal: io.stop },

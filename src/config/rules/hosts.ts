@@ -8,23 +8,23 @@ const HOSTS = ['spec', 'hosts'];
 export const uniqueHosts: Rule = ({ Cluster }, report) => {
   if (Cluster === undefined) return;
   const { hosts, ssh } = Cluster.spec;
-  const fields: [string, (host: HostInput) => string | undefined][] = [
-    ['name', (host) => host.name],
-    ['address', (host) => `${canonicalAddress(host.address)} port ${host.port ?? ssh?.port ?? 22}`],
-    ['nodeIP', (host) => nodeIPOf(host)],
+  const fields: [string, (host: HostInput) => string[]][] = [
+    ['name', (host) => [host.name]],
+    ['address', (host) => [`${canonicalAddress(host.address)} port ${host.port ?? ssh?.port ?? 22}`]],
+    ['nodeIP', nodeIPsOf],
   ];
-  for (const [field, keyOf] of fields) {
+  for (const [field, keysOf] of fields) {
     const seen = new Map<string, HostInput>();
     for (const [i, host] of hosts.entries()) {
-      const key = keyOf(host);
-      if (key === undefined) continue;
-      const other = seen.get(key);
-      if (other === undefined) seen.set(key, host);
-      // Equal addresses are reported as such; the node IP that follows from them is not a second mistake.
-      else if (field !== 'nodeIP' || host.nodeIP !== undefined) {
-        const message =
-          field === 'name' ? `the name ${key} is used twice` : `${key} is also that of ${other.name}`;
-        report('Cluster', [...HOSTS, i, field], message);
+      for (const key of keysOf(host)) {
+        const other = seen.get(key);
+        if (other === undefined) seen.set(key, host);
+        // Equal addresses are reported as such; the node IP that follows from them is not a second mistake.
+        else if (field !== 'nodeIP' || host.nodeIP !== undefined) {
+          const message =
+            field === 'name' ? `the name ${key} is used twice` : `${key} is also that of ${other.name}`;
+          report('Cluster', [...HOSTS, i, field], message);
+        }
       }
     }
   }
@@ -41,24 +41,27 @@ function uniqueNodeNames(hosts: readonly HostInput[], report: (i: number, messag
   }
 }
 
-/** Address in the cluster, canonical; undefined where the address is a name and no nodeIP is given. */
-export function nodeIPOf(host: HostInput): string | undefined {
-  const address = host.nodeIP ?? host.address;
-  return familyOf(address) === null ? undefined : canonicalAddress(address);
+/** Addresses in the cluster, canonical; [] where the address is a name and no nodeIP is given. */
+export function nodeIPsOf(host: HostInput): string[] {
+  return (host.nodeIP ?? host.address)
+    .split(',')
+    .filter((address) => familyOf(address) !== null)
+    .map(canonicalAddress);
 }
 
 /** Every host has an IP address that others can reach it by. */
 export const nodeAddresses: Rule = ({ Cluster }, report) => {
   for (const [i, host] of (Cluster?.spec.hosts ?? []).entries()) {
     const path = [...HOSTS, i];
-    const nodeIP = nodeIPOf(host);
-    if (nodeIP === undefined) {
+    const nodeIPs = nodeIPsOf(host);
+    if (nodeIPs.length === 0) {
       report(
         'Cluster',
         [...path, 'address'],
         `${host.address} is a name: add nodeIP, the address inside the cluster`,
       );
-    } else if (!isNodeAddress(nodeIP)) {
+    }
+    for (const nodeIP of nodeIPs.filter((address) => !isNodeAddress(address))) {
       const field = host.nodeIP === undefined ? 'address' : 'nodeIP';
       report(
         'Cluster',

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import {
   type Check,
   checkAddress,
+  checkAddresses,
   checkDnsName,
   checked,
   checkHostAddress,
@@ -62,9 +63,11 @@ const host = z.strictObject({
     .describe('What the host is in the cluster; etcd: a member of an etcd outside of the control planes.'),
   address: required(checkHostAddress).describe('IP address or name to connect to.'),
   ...sshOfHost,
-  nodeIP: required(checkAddress)
+  nodeIP: required(checkAddresses)
     .optional()
-    .describe('Address inside the cluster; default the address. Needed where that is a name.'),
+    .describe(
+      'Address inside the cluster; default the address. Needed where that is a name. Dual stack: two, the first of the family that the cluster prefers.',
+    ),
   advertiseAddress: required(checkAddress)
     .optional()
     .describe('Control planes: address that the API server advertises; default nodeIP.'),

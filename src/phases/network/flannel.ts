@@ -57,7 +57,7 @@ export const flannelStarted = flannelPhase({
 export const flannelReady = flannelPhase({
   name: 'network/ready',
   summary: 'flannel serves every node',
-  target: 'all',
+  target: 'nodes',
   needs: [NETWORK_APPLIED, NODES],
   provides: [ADDONS],
 });
