@@ -17,6 +17,7 @@ export default defineConfig({
       project('contract', ['test/contract/**/*.test.ts'], 60_000),
       project('kubeadm', ['test/kubeadm/**/*.test.ts'], 600_000),
       project('e2e', ['test/e2e/**/*.test.ts'], 1_200_000, true),
+      project('long', ['test/long/**/*.test.ts'], 1_800_000, true),
     ],
   },
 });

@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { $, argv, chalk, within } from 'zx';
 
 $.verbose = true;
+// `long` runs only where it is asked for: npm run test:long.
 const PROJECTS = ['unit', 'contract', 'kubeadm', 'e2e'];
+const ON_MACHINES = ['e2e', 'long'];
 const asked = [argv.project ?? []].flat();
 const projects = asked.length > 0 ? asked : PROJECTS;
 const skipped = [];
@@ -23,9 +25,11 @@ if (projects.includes('kubeadm')) {
     skipped.push(`differential tests against kubeadm: ${error.message}`);
   }
 }
-if (projects.includes('e2e') && (process.platform !== 'linux' || process.getuid() !== 0)) {
-  skipped.push('tests on lab machines (e2e): they need root on Linux');
-  projects.splice(projects.indexOf('e2e'), 1);
+if (process.platform !== 'linux' || process.getuid() !== 0) {
+  for (const project of ON_MACHINES.filter((name) => projects.includes(name))) {
+    skipped.push(`tests on lab machines (${project}): they need root on Linux`);
+    projects.splice(projects.indexOf(project), 1);
+  }
 }
 
 const directory = mkdtempSync(join(tmpdir(), 'keelson-test-'));

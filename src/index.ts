@@ -21,11 +21,26 @@ export type {
   LoadOptions,
   ParseOptions,
   PlanOptions,
+  VerifyOptions,
   WorkOptions,
 } from './library.js';
-export { apply, init, join, kubeconfig, loadCluster, parseCluster, plan } from './library.js';
+export {
+  apply,
+  init,
+  join,
+  kubeconfig,
+  loadCluster,
+  parseCluster,
+  plan,
+  reset,
+  status,
+  verify,
+} from './library.js';
 export type { ApplyResult } from './workflows/apply.js';
 export type { HostTree, RenderTreesOptions, TreeFile } from './workflows/render.js';
 export { renderTrees as render } from './workflows/render.js';
+export type { ResetResult } from './workflows/reset.js';
 export type { Session, SessionOptions } from './workflows/session.js';
 export { openSession } from './workflows/session.js';
+export type { ClusterStatus } from './workflows/status.js';
+export type { VerifyReport } from './workflows/verify/checks.js';

@@ -13,7 +13,11 @@ import { ownerOf } from './workflows/lock.js';
 import { planPhases, runPhases } from './workflows/phase-run.js';
 import { phasesNamed } from './workflows/phase-selection.js';
 import { makePlan } from './workflows/plan.js';
+import { type ResetResult, resetCluster } from './workflows/reset.js';
 import { openSession, type Session } from './workflows/session.js';
+import { type ClusterStatus, clusterStatus } from './workflows/status.js';
+import { selectChecks, type VerifyReport } from './workflows/verify/checks.js';
+import { verifyCluster } from './workflows/verify.js';
 
 /** A cluster file, read, checked, with all defaults; frozen. */
 export type Cluster = ClusterConfig;
@@ -53,6 +57,19 @@ export interface ApplyOptions extends PlanOptions {
   stop?: AbortSignal;
   /** Names of preflight checks whose errors are warnings; `all` for every one. */
   ignorePreflightErrors?: readonly string[];
+  /** Who holds the cluster's lock, as others are told; default user@machine. */
+  owner?: string;
+}
+
+export interface VerifyOptions extends WorkOptions {
+  /** Only these checks, by name. */
+  only?: readonly string[];
+  /** Not these checks. */
+  skip?: readonly string[];
+  /** Also stop a worker's kubelet and see its pod move. Disrupts. */
+  reschedule?: boolean;
+  /** Soft stop: no further check; what was made is taken away all the same. */
+  stop?: AbortSignal;
   /** Who holds the cluster's lock, as others are told; default user@machine. */
   owner?: string;
 }
@@ -118,9 +135,42 @@ export async function join(
   );
 }
 
+/** Proves that the cluster works, with real pods. A check that fails is a row of the report, no error. */
+export async function verify(cluster: Cluster, options: VerifyOptions = {}): Promise<VerifyReport> {
+  const { stop, owner = ownerOf(), only = [], skip = [], reschedule = false } = options;
+  const checks = selectChecks({ only, skip, reschedule });
+  return inSession(cluster, options, undefined, (session) =>
+    verifyCluster(session, {
+      checks,
+      owner,
+      ...(stop === undefined ? {} : { stop }),
+    }),
+  );
+}
+
+/** Hosts, versions, certificates and health at a glance. Reads only. */
+export async function status(cluster: Cluster, options: WorkOptions = {}): Promise<ClusterStatus> {
+  return inSession(cluster, options, undefined, clusterStatus);
+}
+
+/**
+ * Takes hosts back to what they were. Destroys what is on them, and asks nobody.
+ * @param hosts their names; at least one
+ */
+export async function reset(
+  cluster: Cluster,
+  hosts: readonly [string, ...string[]],
+  options: Omit<StepOptions, 'ignorePreflightErrors'> = {},
+): Promise<ResetResult> {
+  const { stop, owner = ownerOf() } = options;
+  return inSession(cluster, options, hosts, (session) =>
+    resetCluster(session, { hosts, owner, ...(stop === undefined ? {} : { stop }) }),
+  );
+}
+
 /** The admin kubeconfig, as it stands on the first control plane. A secret. */
 export async function kubeconfig(cluster: Cluster, options: WorkOptions = {}): Promise<string> {
-  return inSession(cluster, options, [firstControlPlane(cluster).name], adminKubeconfig);
+  return inSession(cluster, options, [], adminKubeconfig);
 }
 
 function stepOptions({ stop, ignorePreflightErrors, owner = ownerOf() }: StepOptions) {

@@ -4,6 +4,7 @@ import { loadClusterConfig } from '../config/load.js';
 import type { ClusterConfig } from '../config/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { ConnectOptions } from '../host/settings.js';
+import { generateCertificateKey, parseCertificateKey } from '../join/certificate-key.js';
 import type { Reporter } from '../report/lines.js';
 import { reporterFor } from '../report/reporter.js';
 import { ownerOf } from '../workflows/lock.js';
@@ -38,6 +39,36 @@ export const PREFLIGHT_OPTIONS = {
     kind: 'list',
   },
 } as const;
+
+/** Options of commands that upload certificates for kubeadm, as kubeadm has them. */
+export const UPLOAD_OPTIONS = {
+  uploadCerts: {
+    flags: '--upload-certs',
+    description:
+      'upload what control planes share, encrypted, for kubeadm join --control-plane; gone after two hours',
+    kind: 'boolean',
+  },
+  certificateKey: {
+    flags: '--certificate-key <key>',
+    description: 'key that the uploaded certificates are encrypted with (default a new one)',
+    kind: 'string',
+  },
+  skipCertificateKeyPrint: {
+    flags: '--skip-certificate-key-print',
+    description: 'do not print that key',
+    kind: 'boolean',
+  },
+} as const;
+
+/**
+ * The key to upload certificates with: given, from InitConfiguration, or a new one.
+ * @throws USAGE for a malformed key
+ */
+export function certificateKeyOf(given: string | undefined, config: ClusterConfig): string {
+  const key = given ?? config.init.certificateKey ?? generateCertificateKey();
+  parseCertificateKey(key);
+  return key;
+}
 
 interface ClusterValues {
   config: string;
@@ -115,7 +146,13 @@ export async function withSession<T>(
   io: CliIO,
   global: GlobalOptions,
   work: (work: Work) => Promise<T>,
-  options: { config?: ClusterConfig; quiet?: boolean; hosts?: readonly string[]; tolerant?: boolean } = {},
+  options: {
+    config?: ClusterConfig;
+    quiet?: boolean;
+    hosts?: readonly string[];
+    tolerant?: boolean;
+    certificateKey?: string;
+  } = {},
 ): Promise<T> {
   const config = options.config ?? (await clusterConfig(values.config, io));
   for (const note of config.notes) io.stderr.write(`keelson: ${note}\n`);
@@ -136,6 +173,7 @@ export async function withSession<T>(
       signal: io.abort,
       ...(options.hosts === undefined ? {} : { hosts: options.hosts }),
       ...(options.tolerant === undefined ? {} : { tolerant: options.tolerant }),
+      ...(options.certificateKey === undefined ? {} : { certificateKey: options.certificateKey }),
     });
     try {
       return await work({ config, session, reporter });

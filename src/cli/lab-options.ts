@@ -36,6 +36,7 @@ function lineOf(event: LabEvent): string | null {
     case 'base':
       return `machine base: ${event.message} (${duration(event.durationMs)})`;
     case 'host-changed':
+    case 'driver':
       return event.message;
     case 'network':
       return `network ${event.subnet} on bridge ${event.bridge}`;

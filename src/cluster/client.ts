@@ -186,6 +186,24 @@ export function statusOf(error: unknown): number | undefined {
   return details?.status;
 }
 
+/** Why the server refused, in its own terms: `DisruptionBudget`, `NamespaceTerminating`. */
+export interface ApiCause {
+  reason: string;
+  message: string;
+}
+
+/** The causes that an API error names. */
+export function causesOf(error: unknown): ApiCause[] {
+  if (!(error instanceof KeelsonError)) return [];
+  return (error.details as { causes?: ApiCause[] } | undefined)?.causes ?? [];
+}
+
+function causesIn(body: unknown): ApiCause[] {
+  if (typeof body !== 'object' || body === null) return [];
+  const { details } = body as { details?: { causes?: { reason?: string; message?: string }[] } };
+  return (details?.causes ?? []).map(({ reason = '', message = '' }) => ({ reason, message }));
+}
+
 function apiError(method: string, path: string, status: number, body: unknown): KeelsonError {
   const said =
     typeof body === 'object' && body !== null && 'message' in body
@@ -195,6 +213,6 @@ function apiError(method: string, path: string, status: number, body: unknown): 
     status === 429 || status >= 500 || status === 401 || (status === 403 && said.includes('not yet'));
   return new KeelsonError(status === 409 ? 'CONFLICT' : 'API', `${method} ${path}: ${status} ${said}`, {
     retryable,
-    details: { status },
+    details: { status, causes: causesIn(body) },
   });
 }

@@ -1,6 +1,6 @@
 import { KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
 import type { HostReader } from '../host/types.js';
-import { type ClientCredentials, tlsAgent } from './tls-agent.js';
+import { type ClientCredentials, type Endpoint, tlsAgent } from './tls-agent.js';
 
 /** A member of an etcd cluster. `name` is '' until the member has started for the first time. */
 export interface EtcdMember {
@@ -12,8 +12,42 @@ export interface EtcdMember {
   learner: boolean;
 }
 
+/** What one member says of itself. Sizes in bytes; numbers are exact up to 2^53. */
+export interface EtcdMemberStatus {
+  /** Of the member that answered. */
+  id: string;
+  version: string;
+  /** Id of the leader, as this member knows it; '' where it knows none. */
+  leader: string;
+  learner: boolean;
+  dbSize: number;
+  dbSizeInUse: number;
+  /** Size at which writes are refused; null where the member does not tell (before etcd 3.6). */
+  dbQuota: number | null;
+  revision: number;
+  raftTerm: number;
+  raftIndex: number;
+  raftAppliedIndex: number;
+  errors: string[];
+}
+
+/** An alarm that a member raised: NOSPACE, CORRUPT. */
+export interface EtcdAlarm {
+  member: string;
+  alarm: string;
+}
+
 export interface EtcdClient {
-  members: () => Promise<EtcdMember[]>;
+  /**
+   * All members.
+   * @param stale as this member remembers them, also while there is no leader
+   */
+  members: (options?: { stale?: boolean }) => Promise<EtcdMember[]>;
+  /** The member that this client talks to; answers without a leader too. */
+  status: () => Promise<EtcdMemberStatus>;
+  alarms: () => Promise<EtcdAlarm[]>;
+  /** Hands leadership to a member; only the leader itself can. */
+  moveLeader: (id: string) => Promise<void>;
   /** Adds a member that copies the data before it may vote. */
   addLearner: (peerURL: string) => Promise<EtcdMember>;
   /** Makes a learner a voter; CONFLICT (retryable) while it has not caught up. */
@@ -30,21 +64,26 @@ interface WireMember {
   isLearner?: boolean;
 }
 
-const CLIENT_PORT = 2379;
+/** Where a stacked member serves on its own host. */
+const LOCAL: Endpoint = { address: '127.0.0.1', port: 2379 };
+
+/** etcd's own default of --quota-backend-bytes. */
+export const DEFAULT_QUOTA_BYTES = 2 * 1024 ** 3;
 
 /**
- * A client of the etcd member on `host` at its loopback `address`, by etcd's JSON gateway through the host's SSH connection.
+ * A client of the etcd member on `host`, or of the one at `endpoint` as `host` sees it, by etcd's JSON gateway
+ * through the host's SSH connection.
  * Errors: CONNECTION (retryable) while nothing answers, CONFLICT for what etcd refuses for now, API otherwise.
  */
 export function etcdClient(
   host: HostReader,
   credentials: ClientCredentials,
   signal: AbortSignal,
-  address = '127.0.0.1',
+  endpoint: Endpoint = LOCAL,
 ): EtcdClient {
-  const agent = tlsAgent(host, { address, port: CLIENT_PORT }, credentials, 'localhost');
+  const agent = tlsAgent(host, endpoint, credentials, 'localhost');
 
-  const call = async (path: string, body: unknown): Promise<Record<string, unknown>> => {
+  const call = async (path: string, body: unknown, timeoutMs = 15_000): Promise<Record<string, unknown>> => {
     let status: number;
     let text: string;
     try {
@@ -54,7 +93,7 @@ export function etcdClient(
         method: 'POST',
         body: JSON.stringify(body),
         headers: { 'content-type': 'application/json' },
-        signal: AbortSignal.any([signal, AbortSignal.timeout(15_000)]),
+        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
       });
       status = response.statusCode;
       text = await response.body.text();
@@ -79,7 +118,13 @@ export function etcdClient(
   };
 
   return {
-    members: async () => membersOf(await call('cluster/member/list', { linearizable: true })),
+    members: async ({ stale = false } = {}) =>
+      membersOf(await call('cluster/member/list', { linearizable: !stale })),
+    status: async () => statusOf(await call('maintenance/status', {}, 5_000)),
+    alarms: async () => alarmsOf(await call('maintenance/alarm', { action: 'GET' }, 5_000)),
+    moveLeader: async (id) => {
+      await call('maintenance/transfer-leadership', { targetID: id });
+    },
     addLearner: async (peerURL) => {
       const answer = await call('cluster/member/add', { peerURLs: [peerURL], isLearner: true });
       return memberOf(answer.member as WireMember);
@@ -106,6 +151,31 @@ function memberOf({ ID, name, peerURLs, clientURLs, isLearner }: WireMember): Et
     clientURLs: clientURLs ?? [],
     learner: isLearner ?? false,
   };
+}
+
+/** etcd leaves zero values out, and writes 64-bit numbers as strings. */
+function statusOf(answer: Record<string, unknown>): EtcdMemberStatus {
+  const header = (answer.header ?? {}) as Record<string, unknown>;
+  const number = (value: unknown) => Number(value ?? 0);
+  return {
+    id: String(header.member_id ?? ''),
+    version: String(answer.version ?? ''),
+    leader: answer.leader === undefined || answer.leader === '0' ? '' : String(answer.leader),
+    learner: answer.isLearner === true,
+    dbSize: number(answer.dbSize),
+    dbSizeInUse: number(answer.dbSizeInUse),
+    dbQuota: answer.dbSizeQuota === undefined ? null : number(answer.dbSizeQuota),
+    revision: number(header.revision),
+    raftTerm: number(answer.raftTerm),
+    raftIndex: number(answer.raftIndex),
+    raftAppliedIndex: number(answer.raftAppliedIndex),
+    errors: ((answer.errors ?? []) as unknown[]).map(String),
+  };
+}
+
+function alarmsOf(answer: Record<string, unknown>): EtcdAlarm[] {
+  const alarms = (answer.alarms ?? []) as { memberID?: string; alarm?: string }[];
+  return alarms.map(({ memberID, alarm }) => ({ member: memberID ?? '', alarm: alarm ?? 'NONE' }));
 }
 
 function messageOf(text: string): string {

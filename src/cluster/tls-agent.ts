@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as tlsConnect } from 'node:tls';
 import { Agent } from 'undici';
@@ -35,7 +36,9 @@ export function tlsAgent(
       host.forward(endpoint.address, endpoint.port).then(
         (channel: Duplex) => {
           const { ca, cert, key } = credentials;
-          const socket = tlsConnect({ socket: channel, ca, cert, key, servername });
+          // TLS has no addresses as server names; the certificate is checked for them all the same.
+          const name = isIP(servername) === 0 ? { servername } : { host: servername };
+          const socket = tlsConnect({ socket: channel, ca, cert, key, ...name });
           socket.once('secureConnect', () => callback(null, socket));
           socket.once('error', (error) => callback(error, null));
         },

@@ -54,6 +54,11 @@ export function memberSettings(
   return host.role === 'control-plane' ? cluster.etcd.local : undefined;
 }
 
+/** Hosts that are to have an etcd member: control planes, those of role etcd, or none where etcd is run elsewhere. */
+export function memberHosts(config: ClusterConfig): ResolvedHost[] {
+  return presentHosts(config).filter((host) => memberSettings(config.cluster, host) !== undefined);
+}
+
 /** Address at which an etcd member is reached by others. */
 export function memberAddress({ localAPIEndpoint, nodeIP }: ResolvedHost): string {
   return localAPIEndpoint?.advertiseAddress ?? nodeIP;
@@ -77,6 +82,14 @@ export function presentHosts(config: ClusterConfig): ResolvedHost[] {
 /** Hosts that are to be removed. */
 export function absentHosts(config: ClusterConfig): ResolvedHost[] {
   return config.hosts.filter((host) => host.state === 'absent');
+}
+
+/** The same configuration with these hosts to be removed. */
+export function withAbsent(config: ClusterConfig, names: readonly string[]): ClusterConfig {
+  const hosts = config.hosts.map(
+    (host): ResolvedHost => (names.includes(host.name) ? { ...host, state: 'absent' } : host),
+  );
+  return { ...config, hosts };
 }
 
 /**

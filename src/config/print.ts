@@ -46,7 +46,7 @@ export function kubeadmDocuments(config: ClusterConfig): object[] {
 }
 
 function clusterDocument(config: ClusterConfig): object {
-  const { network, bundle, runtime, ignorePreflightErrors, concurrency } = config.spec;
+  const { network, bundle, runtime, externalEtcd, ignorePreflightErrors, concurrency } = config.spec;
   const [any] = config.hosts;
   return {
     apiVersion: 'keelson.dev/v1alpha1',
@@ -58,6 +58,7 @@ function clusterDocument(config: ClusterConfig): object {
       network: network.plugin === 'flannel' && network.backend === 'host-gw' ? hostGateway(network) : network,
       ...(bundle === null ? {} : { bundle }),
       runtime,
+      ...(externalEtcd === undefined ? {} : { externalEtcd }),
       ignorePreflightErrors,
       concurrency,
     },

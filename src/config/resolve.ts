@@ -150,8 +150,20 @@ function resolveSpec({ spec }: ClusterInput, kubelet: ComponentConfig, around: S
       systemdCgroup: spec.runtime?.systemdCgroup ?? kubelet.cgroupDriver !== 'cgroupfs',
       restrictOomScoreAdj: spec.runtime?.restrictOomScoreAdj ?? false,
     },
+    ...(spec.externalEtcd === undefined ? {} : { externalEtcd: localFiles(spec.externalEtcd, around) }),
     ignorePreflightErrors: spec.ignorePreflightErrors ?? [],
     concurrency: spec.concurrency ?? 20,
+  };
+}
+
+function localFiles(
+  { caFile, certFile, keyFile }: NonNullable<ClusterInput['spec']['externalEtcd']>,
+  around: Surroundings,
+): NonNullable<ClusterSpec['externalEtcd']> {
+  return {
+    caFile: absolutePath(caFile, around),
+    certFile: absolutePath(certFile, around),
+    keyFile: absolutePath(keyFile, around),
   };
 }
 

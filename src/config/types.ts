@@ -162,6 +162,8 @@ export interface ClusterSpec {
   bundle: string | null;
   /** Kernel and container settings for hosts such as lab machines. */
   runtime: { systemdCgroup: boolean; restrictOomScoreAdj: boolean };
+  /** Files on the operator's machine, absolute, that control planes get at the paths of `etcd.external`. */
+  externalEtcd?: { caFile: string; certFile: string; keyFile: string };
   /** Kubernetes names of preflight checks to report as warnings. */
   ignorePreflightErrors: string[];
   /** At most so many hosts are worked on at once. */

@@ -6,10 +6,12 @@ import type { TaskPlan } from './types.js';
  * What each task has to wait for: tasks that provide an artefact it needs (of the same host, for host
  * artefacts), and for serial phases the same phase on the host before. An artefact that nobody in this run
  * provides is taken to exist: its owner loads it from reality.
+ * @param side `needs`, or `after`: what a task only waits for, whatever becomes of it
  */
 export function dependencies<C extends EngineContext>(
   phases: readonly Phase<C>[],
   tasks: readonly TaskPlan[],
+  side: 'needs' | 'after' = 'needs',
 ): ReadonlyMap<TaskPlan, TaskPlan[]> {
   const byPhase = new Map<string, TaskPlan[]>();
   for (const task of tasks) byPhase.set(task.phase, [...(byPhase.get(task.phase) ?? []), task]);
@@ -18,7 +20,7 @@ export function dependencies<C extends EngineContext>(
   for (const task of tasks) {
     const phase = byName.get(task.phase);
     const found: TaskPlan[] = [];
-    for (const need of phase?.needs ?? []) {
+    for (const need of phase?.[side] ?? []) {
       for (const provider of phases) {
         if (provider === phase || !provider.provides.some((artefact) => artefact.name === need.name))
           continue;
@@ -32,7 +34,7 @@ export function dependencies<C extends EngineContext>(
         }
       }
     }
-    if (phase !== undefined && phase.target !== 'cluster' && phase.serial === true) {
+    if (side === 'needs' && phase !== undefined && phase.target !== 'cluster' && phase.serial === true) {
       const siblings = byPhase.get(task.phase) ?? [];
       const previous = siblings[siblings.indexOf(task) - 1];
       if (previous !== undefined) found.push(previous);

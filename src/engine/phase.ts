@@ -30,6 +30,8 @@ export interface HostEntry {
 /** What the engine itself needs of a run's context; phases know a richer one. */
 export interface EngineContext {
   readonly inventory: readonly HostEntry[];
+  /** The control plane that all others join; default the first one of the inventory. */
+  readonly first?: { readonly name: string };
   readonly signal: AbortSignal;
 }
 
@@ -41,6 +43,8 @@ interface PhaseBase<C extends EngineContext> {
   /** One line for listings. */
   summary: string;
   needs: readonly Artefact[];
+  /** What this phase waits for if the run provides it, but does without where that failed. */
+  after?: readonly Artefact[];
   provides: readonly Artefact[];
   /** False leaves the phase out of this cluster altogether. */
   runIf?: (context: C) => boolean;
@@ -57,6 +61,8 @@ export interface HostPhase<C extends EngineContext> extends PhaseBase<C> {
   group?: string;
   /** What this phase wants to know of `host`; read together with all other phases' wishes. Pure. */
   observe: (context: C, host: string) => ReadRequest;
+  /** Looks at what only the cluster can tell, before any host is planned and before it is planned again. Reads only. */
+  consult?: (context: C) => Promise<void>;
   /** From what was seen to the changes that make it right. Pure: no I/O, same answer for same input. */
   plan: (context: C, host: string, seen: ReadResult) => Verdict;
   /** Code of this phase's `action` changes, by name. */
@@ -76,8 +82,12 @@ export type Phase<C extends EngineContext> = HostPhase<C> | ClusterPhase<C>;
 export const SATISFIED: Verdict = { standing: 'satisfied', reasons: [], changes: [] };
 
 /** Hosts of a phase, in inventory order; [''] for cluster phases. */
-export function targetsOf(phase: { target: Target }, inventory: readonly HostEntry[]): string[] {
+export function targetsOf(
+  phase: { target: Target },
+  { inventory, first }: Pick<EngineContext, 'inventory' | 'first'>,
+): string[] {
   const controlPlanes = inventory.filter((host) => host.role === 'control-plane').map((host) => host.name);
+  const firstName = first?.name ?? controlPlanes[0];
   switch (phase.target) {
     case 'cluster':
       return [''];
@@ -86,9 +96,9 @@ export function targetsOf(phase: { target: Target }, inventory: readonly HostEnt
     case 'control-planes':
       return controlPlanes;
     case 'first-control-plane':
-      return controlPlanes.slice(0, 1);
+      return controlPlanes.filter((name) => name === firstName);
     case 'joining-control-planes':
-      return controlPlanes.slice(1);
+      return controlPlanes.filter((name) => name !== firstName);
     case 'workers':
       return inventory.filter((host) => host.role === 'worker').map((host) => host.name);
     case 'nodes':

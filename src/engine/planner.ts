@@ -36,8 +36,7 @@ export async function planTasks<C extends EngineContext>(options: PlanOptions<C>
       const background = options.background?.get(name);
       if (background !== undefined) requests.set('', background);
       for (const phase of limit === undefined || limit.has(name) ? hostPhases : []) {
-        if (targetsOf(phase, context.inventory).includes(name))
-          requests.set(phase.name, phase.observe(context, name));
+        if (targetsOf(phase, context).includes(name)) requests.set(phase.name, phase.observe(context, name));
       }
       if (requests.size === 0) return;
       const reader = options.readers.get(name);
@@ -47,10 +46,15 @@ export async function planTasks<C extends EngineContext>(options: PlanOptions<C>
     }),
   );
   for (const [host, seen] of observed) options.onObserved?.(host, seen);
+  await Promise.all(
+    hostPhases
+      .filter((phase) => targetsOf(phase, context).some((host) => observed.has(host)))
+      .map((phase) => phase.consult?.(context)),
+  );
 
   const tasks: TaskPlan[] = [];
   for (const phase of phases) {
-    for (const host of targetsOf(phase, context.inventory)) {
+    for (const host of targetsOf(phase, context)) {
       if (host !== '' && limit !== undefined && !limit.has(host)) continue;
       let verdict: Verdict;
       try {
@@ -93,7 +97,10 @@ export async function recheck<C extends EngineContext>(
   const reader = readers.get(host);
   if (reader === undefined) throw new KeelsonError('BUG', `no connection to ${host}`);
   const requests = new Map(onHost.map((phase) => [phase.name, phase.observe(context, host)]));
-  const seen = await reader.read(mergeRequests(requests), { signal: context.signal });
+  const [seen] = await Promise.all([
+    reader.read(mergeRequests(requests), { signal: context.signal }),
+    ...onHost.map((phase) => phase.consult?.(context)),
+  ]);
   for (const phase of onHost) verdicts.set(phase.name, phase.plan(context, host, viewFor(phase.name, seen)));
   return verdicts;
 }

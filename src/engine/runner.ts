@@ -25,7 +25,7 @@ export interface RunOptions<C extends EngineContext> {
   stop: AbortSignal;
 }
 
-/** Bulk tasks at once: enough to fill a line, few enough that the first of them gets through early. */
+/** Bulk tasks at once: enough to fill a line, few enough that each of them gets through early. */
 const BULK_TASKS = 3;
 
 /**
@@ -39,17 +39,25 @@ export async function runTasks<C extends EngineContext>(options: RunOptions<C>):
   const { emit, stop } = options;
   const units = unitsOf(options.phases, options.tasks);
   const graph = unitDependencies(units, dependencies(options.phases, options.tasks));
-  refuseCycles(graph, (unit) => `${unit.name} on ${unit.host}`);
+  const earlier = unitDependencies(units, dependencies(options.phases, options.tasks, 'after'));
+  const waitsFor = (unit: Unit) => [...(graph.get(unit) ?? []), ...(earlier.get(unit) ?? [])];
+  refuseCycles(
+    new Map(units.map((unit) => [unit, waitsFor(unit)])),
+    (unit) => `${unit.name} on ${unit.host}`,
+  );
   const limit = pLimit(options.concurrency);
-  const bulk = turns(BULK_TASKS);
-  const first = options.context.inventory[0]?.name;
+  const leaders = leadingUnits(options, units, graph);
+  const bulk = turns(BULK_TASKS, leaders.size);
   const failures: KeelsonError[] = [];
   const written: Promise<void>[] = [];
   let changed = 0;
   const outcomes = new Map<Unit, Promise<boolean>>();
 
   const runOne = async (unit: Unit): Promise<boolean> => {
-    const before = await Promise.all((graph.get(unit) ?? []).map(outcomeOf));
+    const [before] = await Promise.all([
+      Promise.all((graph.get(unit) ?? []).map(outcomeOf)),
+      Promise.all((earlier.get(unit) ?? []).map(outcomeOf)),
+    ]);
     const tasks = unit.tasks.filter((task) => task.changes.length > 0);
     if (tasks.length === 0) return before.every(Boolean);
     if (!before.every(Boolean) || stop.aborted) {
@@ -58,7 +66,7 @@ export async function runTasks<C extends EngineContext>(options: RunOptions<C>):
       return false;
     }
     const inTurn = (work: () => Promise<boolean>) =>
-      isBulk(options.phases, unit) ? bulk(unit.host === first ? 0 : 1, work) : limit(work);
+      isBulk(options.phases, unit) ? bulk(leaders.has(unit), work) : limit(work);
     return inTurn(async () => {
       if (stop.aborted) return false;
       try {
@@ -90,6 +98,25 @@ export async function runTasks<C extends EngineContext>(options: RunOptions<C>):
   if (stop.aborted && !results.every(Boolean)) throw interrupted(units, results, changed);
   if (failures.length > 0) throw combined(failures);
   return changed;
+}
+
+/** Bulk units of the first host that something waits for: there the cluster begins. */
+function leadingUnits<C extends EngineContext>(
+  { phases, context }: RunOptions<C>,
+  units: readonly Unit[],
+  graph: ReadonlyMap<Unit, readonly Unit[]>,
+): Set<Unit> {
+  const first = context.first?.name ?? context.inventory[0]?.name;
+  const awaited = new Set([...graph.values()].flat());
+  return new Set(
+    units.filter(
+      (unit) =>
+        unit.host === first &&
+        isBulk(phases, unit) &&
+        awaited.has(unit) &&
+        unit.tasks.some((task) => task.changes.length > 0),
+    ),
+  );
 }
 
 function isBulk<C extends EngineContext>(phases: readonly Phase<C>[], unit: Unit): boolean {

@@ -1,21 +1,27 @@
 /**
- * Lets at most `atOnce` pieces of work run; the rest wait, those of the lowest rank go first, and among equals
- * the one that came first.
+ * Lets at most `atOnce` pieces of work run; the rest wait in the order in which they came. `leaders` pieces,
+ * whose `leads` is true, are what everything else waits for: until the last of them is done they go first, and
+ * of the others only one begins, and only while none runs.
  */
-export function turns(atOnce: number): <T>(rank: number, work: () => Promise<T>) => Promise<T> {
-  const waiting: { rank: number; go: () => void }[] = [];
+export function turns(
+  atOnce: number,
+  leaders: number,
+): <T>(leads: boolean, work: () => Promise<T>) => Promise<T> {
+  const waiting: { leads: boolean; go: () => void }[] = [];
   let running = 0;
+  let leadersLeft = leaders;
+  const mayBegin = (leads: boolean) => running < (leads || leadersLeft === 0 ? atOnce : 1);
   const next = () => {
-    if (running >= atOnce) return;
-    const best = waiting.reduce((least, entry) => Math.min(least, entry.rank), Number.POSITIVE_INFINITY);
-    const index = waiting.findIndex((entry) => entry.rank === best);
-    if (index < 0) return;
+    const entry = waiting.find(({ leads }) => leads) ?? waiting[0];
+    if (entry === undefined || !mayBegin(entry.leads)) return;
     running += 1;
-    waiting.splice(index, 1)[0]?.go();
+    waiting.splice(waiting.indexOf(entry), 1);
+    entry.go();
+    next();
   };
-  return async (rank, work) => {
+  return async (leads, work) => {
     await new Promise<void>((go) => {
-      waiting.push({ rank, go });
+      waiting.push({ leads, go });
       // Everybody who arrives in this turn of the loop is ranked before anyone goes.
       setImmediate(next);
     });
@@ -23,6 +29,7 @@ export function turns(atOnce: number): <T>(rank: number, work: () => Promise<T>)
       return await work();
     } finally {
       running -= 1;
+      if (leads) leadersLeft -= 1;
       next();
     }
   };

@@ -88,6 +88,8 @@ export interface Plan {
   /** sha256 of the resolved configuration. */
   configDigest: string;
   tasks: TaskPlan[];
+  /** Hosts that leave the cluster, whose tasks come last; absent where none does. */
+  leaving?: string[];
 }
 
 export type { ReadRequest, ReadResult };

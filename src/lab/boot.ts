@@ -17,7 +17,7 @@ export interface BootOptions {
   hierarchies: readonly Hierarchy[];
   timeoutMs: number;
   signal?: AbortSignal | undefined;
-  onState: (state: LabNodeState | 'preparing') => void;
+  onState: (state: Exclude<LabNodeState, 'missing'> | 'preparing') => void;
   /** Called before a machine that does not run is started: the time to write into its disks. */
   prepare?: () => Promise<void>;
 }

@@ -27,9 +27,15 @@ const DUAL_STACK = {
 };
 
 /** A machine as the cluster file lists it. */
-function hostEntry({ name, role, address, address6 }: LabNode): Record<string, string> {
+function hostEntry({ name, role, address, address6 }: LabNode): ClusterHost {
   return { name, role, address, ...(address6 === undefined ? {} : { nodeIP: `${address},${address6}` }) };
 }
+
+/** At its default of 20 requests a second the controller manager takes five seconds to start its controllers. */
+const CONTROLLER_MANAGER_ARGS = [
+  { name: 'kube-api-qps', value: '200' },
+  { name: 'kube-api-burst', value: '400' },
+];
 
 /** cluster.yaml of a lab as it is first written; paths in it count from the file's own directory. */
 export function clusterFileText(spec: ClusterFileSpec): string {
@@ -56,6 +62,7 @@ export function clusterFileText(spec: ClusterFileSpec): string {
       kubernetesVersion: spec.kubernetesVersion,
       ...(several ? { controlPlaneEndpoint: `${API_NAME}:6443` } : {}),
       networking: spec.nodes.some((node) => node.address6 !== undefined) ? DUAL_STACK : SINGLE_STACK,
+      controllerManager: { extraArgs: CONTROLLER_MANAGER_ARGS },
     },
     {
       apiVersion: 'kubelet.config.k8s.io/v1beta1',
@@ -77,12 +84,20 @@ export function clusterFileText(spec: ClusterFileSpec): string {
   return `# Written by keelson lab up; yours to edit. A later lab up only adds hosts or corrects their addresses.\n${text}`;
 }
 
-/**
- * `text` with the lab's nodes among its hosts: missing ones appended, roles and addresses set right. All
- * else, comments included, stays. Returns `text` itself where nothing has to change, and where it is no
- * cluster file that can be read: whoever loads it says what is wrong, with the line.
- */
+/** A host as it is to stand in a cluster file: fields of `spec.hosts[]`. */
+export type ClusterHost = Readonly<Record<string, string | number>> & { readonly name: string };
+
+/** `withClusterHosts` for the nodes of a lab: roles and addresses. */
 export function withHosts(text: string, nodes: readonly LabNode[]): string {
+  return withClusterHosts(text, nodes.map(hostEntry));
+}
+
+/**
+ * `text` with `entries` among its hosts: missing ones appended, their fields set right. All else, comments
+ * included, stays. Returns `text` itself where nothing has to change, and where it is no cluster file that can
+ * be read: whoever loads it says what is wrong, with the line.
+ */
+export function withClusterHosts(text: string, entries: readonly ClusterHost[]): string {
   const documents = parseAllDocuments(text);
   if (!Array.isArray(documents)) return text;
   if (documents.some((document) => document.errors.length > 0)) return text;
@@ -90,18 +105,16 @@ export function withHosts(text: string, nodes: readonly LabNode[]): string {
   const hosts = cluster?.getIn(['spec', 'hosts']);
   if (cluster === undefined || !isSeq(hosts)) return text;
   let changed = false;
-  for (const node of nodes) {
-    const { name, role, address } = node;
-    const item = hosts.items.find((host) => isMap(host) && host.get('name') === name) as YAMLMap | undefined;
+  for (const entry of entries) {
+    const item = hosts.items.find((host) => isMap(host) && host.get('name') === entry.name) as
+      | YAMLMap
+      | undefined;
     if (item === undefined) {
-      hosts.add(cluster.createNode(hostEntry(node)));
+      hosts.add(cluster.createNode(entry));
       changed = true;
       continue;
     }
-    for (const [key, value] of [
-      ['role', role],
-      ['address', address],
-    ]) {
+    for (const [key, value] of Object.entries(entry)) {
       if (item.get(key) === value) continue;
       item.set(key, value);
       changed = true;

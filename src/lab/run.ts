@@ -14,6 +14,8 @@ export interface RunOptions {
   killSignal?: 'SIGTERM' | 'SIGKILL';
   /** Exit codes that are no failure; default [0]. */
   acceptCodes?: readonly number[];
+  /** Variables beside those that every program gets, or in their place. */
+  env?: Readonly<Record<string, string | undefined>>;
 }
 
 /** Runs a local program and returns its stdout; LOCAL_COMMAND, DEADLINE or ABORTED otherwise. */
@@ -22,7 +24,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   const child = execa(file, args, {
     reject: false,
     stdin: 'ignore',
-    env: { PATH: SYSTEM_PATH, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
+    env: { PATH: SYSTEM_PATH, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive', ...options.env },
     killSignal: options.killSignal ?? 'SIGTERM',
     timeout: options.timeoutMs ?? 30_000,
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),

@@ -3,14 +3,23 @@ import { userFiles } from './keys.js';
 import { requireNode, requireState } from './state.js';
 import { DEFAULT_STATE_ROOT, type LabNode } from './types.js';
 
+/** How to log in to a machine, and whose host keys are believed. */
+export interface SshLogin {
+  address: string;
+  port: number;
+  user: string;
+  /** Paths on this computer. */
+  identityFile: string;
+  knownHostsFile: string;
+}
+
 /**
- * The ssh command line to a node as root, by the lab's own key and known_hosts only.
+ * The ssh command line to a machine, by that key and known_hosts only.
  * @param argv command to run there, each argument kept as it is; empty for a login shell
  */
-export function sshArgv(directory: string, node: LabNode, argv: readonly string[] = []): string[] {
-  const files = userFiles(directory);
+export function sshCommandLine(login: SshLogin, argv: readonly string[] = []): string[] {
   const options = [
-    `UserKnownHostsFile=${files.knownHosts}`,
+    `UserKnownHostsFile=${login.knownHostsFile}`,
     'GlobalKnownHostsFile=/dev/null',
     'StrictHostKeyChecking=yes',
     'IdentitiesOnly=yes',
@@ -21,11 +30,19 @@ export function sshArgv(directory: string, node: LabNode, argv: readonly string[
   ];
   return [
     'ssh',
-    ...['-F', '/dev/null', '-i', files.identity],
+    ...['-F', '/dev/null', '-i', login.identityFile],
+    ...(login.port === 22 ? [] : ['-p', String(login.port)]),
     ...options.flatMap((option) => ['-o', option]),
-    `root@${node.address}`,
+    `${login.user}@${login.address}`,
     ...(argv.length === 0 ? [] : ['--', quote(argv)]),
   ];
+}
+
+/** The command line to a node of a lab as root. */
+export function sshArgv(directory: string, { address }: LabNode, argv: readonly string[] = []): string[] {
+  const { identity, knownHosts } = userFiles(directory);
+  const login = { address, port: 22, user: 'root', identityFile: identity, knownHostsFile: knownHosts };
+  return sshCommandLine(login, argv);
 }
 
 /** `sshArgv` for a node of a lab by name; LAB where there is no such lab or node. */

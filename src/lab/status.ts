@@ -18,7 +18,14 @@ export async function labStatus(lab: string, options: { stateRoot?: string } = {
       return { name, role, address, state: at, pid };
     }),
   );
-  return { name: lab, directory: state.directory, subnet: state.subnet, bridge: bridgeName(lab), nodes };
+  return {
+    name: lab,
+    driver: 'nspawn',
+    directory: state.directory,
+    subnet: state.subnet,
+    bridge: bridgeName(lab),
+    nodes,
+  };
 }
 
 /** Names of all labs on this computer, sorted: those with a state, and those of which only traces are left. */

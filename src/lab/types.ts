@@ -1,5 +1,9 @@
 import type { Role } from '../config/types.js';
 
+/** What a lab's machines are made with. */
+export const LAB_DRIVERS = ['nspawn', 'vagrant'] as const;
+export type LabDriverName = (typeof LAB_DRIVERS)[number];
+
 /** One machine of a lab, as the state file keeps it. */
 export interface LabNode {
   /** `cp1`, `w2`: also the machine's hostname. */
@@ -28,13 +32,16 @@ export interface LabState {
   nodes: LabNode[];
 }
 
-export type LabNodeState = 'running' | 'booting' | 'stopped';
+/** `missing`: described, never made. */
+export type LabNodeState = 'running' | 'booting' | 'stopped' | 'missing';
 
 export interface LabStatus {
   name: string;
+  driver: LabDriverName;
   directory: string;
   subnet: string;
-  bridge: string;
+  /** null where the driver's own networks are used. */
+  bridge: string | null;
   nodes: { name: string; role: Role; address: string; state: LabNodeState; pid: number | null }[];
 }
 
@@ -42,6 +49,8 @@ export interface LabStatus {
 export type LabEvent =
   | { kind: 'base'; state: 'building' | 'ready'; message: string; durationMs: number }
   | { kind: 'host-changed'; message: string }
+  /** A line of what the driver's own program says. */
+  | { kind: 'driver'; message: string }
   | { kind: 'network'; bridge: string; subnet: string }
   | { kind: 'node'; node: string; state: 'preparing' | 'booting' | 'ready' | 'stopped'; durationMs: number }
   | { kind: 'cluster-file'; path: string; outcome: ClusterFileOutcome }
@@ -79,6 +88,12 @@ export interface LabSpec {
   mirror?: string;
   /** Milliseconds for a machine to boot until ssh answers; default 60,000. */
   bootTimeoutMs?: number;
+  /** vagrant: a folder of the package's `vagrant/`; default `small`. */
+  profile?: string;
+  /** vagrant: `virtualbox` or `libvirt`; default Vagrant's choice. */
+  provider?: string;
+  /** vagrant: short name of a box (`debian12`) or its full one; default `debian12`. */
+  box?: string;
 }
 
 export const DEFAULT_STATE_ROOT = '/var/lib/keelson-lab';

@@ -2,10 +2,8 @@ import { isIPv6 } from 'node:net';
 import type { DaemonSet } from 'kubernetes-types/apps/v1.js';
 import type { ConfigMap, Namespace, ServiceAccount } from 'kubernetes-types/core/v1.js';
 import type { ClusterRole, ClusterRoleBinding } from 'kubernetes-types/rbac/v1.js';
-import { nodeHosts } from '../config/inventory.js';
 import type { ClusterConfig, NetworkSpec } from '../config/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
-import { lastArgument } from './component-arguments.js';
 import { clusterRoleBinding } from './rbac.js';
 
 const NAMESPACE = 'kube-flannel';
@@ -127,23 +125,16 @@ export function flannelObjects(
 }
 
 /**
- * By default flannel takes the interface of the default route. Where kubelets are told their nodes' addresses,
- * it takes the interface that has these.
+ * On a host with several networks the default route's is not always the cluster's. With dual stack flannel 0.28
+ * finds the interface of an IPv6 address only if that is also the public one (LookupExtIface).
  */
-function interfaceArguments(config: ClusterConfig): string[] {
-  const told = nodeHosts(config).some(
-    ({ nodeRegistration }) => lastArgument(nodeRegistration.kubeletExtraArgs, 'node-ip') !== undefined,
-  );
-  if (!told) return [];
-  const subnets = (config.cluster.networking.podSubnet ?? '').split(',');
-  // With dual stack it finds an interface by an IPv6 address only if that is its public one.
-  const sixFirst = subnets.length === 2 && isIPv6(subnets[0]?.split('/')[0] ?? '');
-  return ['--iface=$(NODE_IP)', ...(sixFirst ? ['--public-ipv6=$(NODE_IP)'] : [])];
+function interfaceArguments({ cluster }: ClusterConfig): string[] {
+  const [primary = '', secondary] = cluster.networking.podSubnet?.split(',') ?? [];
+  const ipv6First = secondary !== undefined && primary.includes(':');
+  return ['--iface=$(HOST_IP)', ...(ipv6First ? ['--public-ipv6=$(HOST_IP)'] : [])];
 }
 
-const NODE_IP = { name: 'NODE_IP', valueFrom: { fieldRef: { fieldPath: 'status.hostIP' } } };
-
-function flannelDaemonSet(images: FlannelImages, more: readonly string[]): DaemonSet {
+function flannelDaemonSet(images: FlannelImages, args: readonly string[]): DaemonSet {
   const podLabels = { tier: 'node', app: 'flannel' };
   return {
     apiVersion: 'apps/v1',
@@ -151,14 +142,14 @@ function flannelDaemonSet(images: FlannelImages, more: readonly string[]): Daemo
     metadata: { name: 'kube-flannel-ds', namespace: NAMESPACE, labels: LABELS },
     spec: {
       selector: { matchLabels: { app: 'flannel' } },
-      template: { metadata: { labels: podLabels }, spec: flannelPodSpec(images, more) },
+      template: { metadata: { labels: podLabels }, spec: flannelPodSpec(images, args) },
     },
   };
 }
 
 function flannelPodSpec(
   { flannel, cniPlugin }: FlannelImages,
-  more: readonly string[],
+  args: readonly string[],
 ): NonNullable<NonNullable<DaemonSet['spec']>['template']['spec']> {
   const configuration = { name: 'flannel-cfg', mountPath: '/etc/kube-flannel/' };
   return {
@@ -196,7 +187,7 @@ function flannelPodSpec(
         name: 'kube-flannel',
         image: flannel,
         command: ['/opt/bin/flanneld'],
-        args: ['--ip-masq', '--kube-subnet-mgr', '--healthz-port=8081', ...more],
+        args: [...args, '--ip-masq', '--kube-subnet-mgr', '--healthz-port=8081'],
         ports: [{ name: 'healthz', containerPort: 8081, protocol: 'TCP' }],
         livenessProbe: {
           httpGet: { path: '/healthz', port: 'healthz' },
@@ -213,7 +204,7 @@ function flannelPodSpec(
         env: [
           { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
           { name: 'POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },
-          ...(more.length === 0 ? [] : [NODE_IP]),
+          { name: 'HOST_IP', valueFrom: { fieldRef: { fieldPath: 'status.hostIP' } } },
           { name: 'EVENT_QUEUE_DEPTH', value: '5000' },
           { name: 'CONT_WHEN_CACHE_NOT_READY', value: 'false' },
         ],

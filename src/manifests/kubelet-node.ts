@@ -12,6 +12,11 @@ export const KUBELET_INSTANCE_CONFIG_PATH = `${DIRECTORY}/instance-config.yaml`;
 export interface KubeletHostOptions extends KubeletSurroundings {
   /** The host's own name as `hostname` prints it; where it differs from the node's name, a flag says so. */
   hostname?: string;
+  /**
+   * Address that the kubelet would choose by itself: that of the default route, null where there is none. Where it
+   * is not the host's nodeIP, a flag says so.
+   */
+  defaultAddress?: string | null;
   patches?: readonly PatchFile[];
 }
 
@@ -66,6 +71,8 @@ export function kubeletFlagsFile(
     defaults.push({ name: 'register-with-taints', value: taints.map(taintText).join(',') });
   }
   if (name !== hostname) defaults.push({ name: 'hostname-override', value: name });
+  if (options.defaultAddress !== undefined && options.defaultAddress !== host.nodeIP)
+    defaults.push({ name: 'node-ip', value: host.nodeIP });
   return `KUBELET_KUBEADM_ARGS=${JSON.stringify(mergeArguments(defaults, kubeletExtraArgs).join(' '))}\n`;
 }
 

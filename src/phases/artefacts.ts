@@ -7,8 +7,10 @@ const inCluster = (name: string): Artefact => ({ name, scope: 'cluster' });
 export const PREPARED_HOST = onHost('prepared-host');
 /** containerd serving, with runc and CNI plugins. */
 export const RUNTIME = onHost('runtime');
-/** Images of the host's role in containerd. */
+/** Images in containerd that the host's kubelet needs to start: on control planes those of etcd and the API server. */
 export const IMAGES = onHost('images');
+/** Images of the controller manager and the scheduler. */
+export const CONTROLLER_IMAGES = onHost('controller-images');
 /** Images of add-ons on all control planes, the nodes that are there before any worker. */
 export const ADDON_IMAGES = inCluster('addon-images');
 /** kubelet's binary and unit. */
@@ -23,23 +25,29 @@ export const ETCD = onHost('etcd');
 export const ETCD_MEMBER = onHost('etcd-member');
 /** An etcd on hosts of role etcd that has a leader. */
 export const ETCD_CLUSTER = inCluster('etcd-cluster');
-/** Static pod manifests. */
-export const STATIC_PODS = onHost('static-pods');
+/** Manifests of etcd and the API server. */
+export const API_PODS = onHost('api-pods');
+/** Manifests of the controller manager and the scheduler. */
+export const CONTROLLER_PODS = onHost('controller-pods');
 /** The first control plane's kubelet, with its static pods. */
 export const FIRST_KUBELET = inCluster('first-kubelet');
 /** A running kubelet. */
 export const KUBELET = onHost('kubelet');
 /** An API server that answers. */
 export const API = inCluster('api');
-/** A controller manager at work: it signs certificates, hands out pod subnets, makes pods. */
-export const CONTROLLERS = inCluster('controllers');
 /** RBAC and cluster-info that joining nodes need. */
 export const JOIN_RIGHTS = inCluster('join-rights');
 /** Node objects of all hosts. */
 export const NODES = inCluster('nodes');
 /** The network plugin's objects are in the cluster. */
 export const NETWORK_APPLIED = inCluster('network-applied');
-/** The first control plane's pods have a network. */
+/** Pods of every node of the run have a network. */
 export const NETWORK = inCluster('network');
 /** Add-ons and network applied. */
 export const ADDONS = inCluster('addons');
+/** No pod that can move is left on the nodes that leave. */
+export const DRAINED = inCluster('drained');
+/** The API server of a control plane that leaves is stopped. */
+export const API_SERVER_STOPPED = onHost('api-server-stopped');
+/** Hosts that leave are no members of etcd any more. */
+export const MEMBERS_OUT = inCluster('members-out');

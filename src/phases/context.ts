@@ -1,24 +1,37 @@
 import type { Bundle } from '../bundle/bundle.js';
 import type { ClusterClient } from '../cluster/client.js';
+import type { ControlPlaneHost } from '../config/inventory.js';
 import type { ClusterConfig, ResolvedHost } from '../config/types.js';
 import type { Emit } from '../engine/events.js';
 import type { ClusterPhase, EngineContext, HostPhase, Phase } from '../engine/phase.js';
 import type { HostFacts, HostReader } from '../host/types.js';
 import type { PatchFile } from '../manifests/patches.js';
+import type { MemberView } from './member-view.js';
 import type { TrustStore } from './trust-store.js';
 
 /** What phases know of a run. Everything is handed in; phases read no globals. */
 export interface PhaseContext extends EngineContext {
   readonly config: ClusterConfig;
   readonly bundle: Bundle;
-  /** The first control plane in the inventory. */
-  readonly first: ResolvedHost;
+  /**
+   * The control plane through which the cluster is worked on, and which all others join: one that serves, or,
+   * where there is no cluster yet, the first one of the file.
+   */
+  readonly first: ControlPlaneHost;
+  /** The cluster is there already: nothing is initialised, everything that is missing joins. */
+  readonly established: boolean;
   /** Facts of every connected host. */
   readonly facts: ReadonlyMap<string, HostFacts>;
   /** PKI and identities, as found on the hosts and issued where missing. */
   readonly trust: TrustStore;
+  /** etcd's members, as last seen through the first control plane. */
+  readonly members: MemberView;
+  /** Client certificate, key and CA of an external etcd as the operator's machine has them, by path on control planes. */
+  readonly etcdClient?: ReadonlyMap<string, Buffer>;
   /** Files of each host's patches directory. */
   readonly patches: ReadonlyMap<string, readonly PatchFile[]>;
+  /** What the shared certificates are uploaded under for kubeadm, hexadecimal; null where nobody asked for it. */
+  readonly certificateKey: string | null;
   readonly emit: Emit;
   /** Milliseconds since the epoch. */
   readonly now: () => number;

@@ -13,6 +13,7 @@ export interface ObjectsPhaseSpec {
   name: string;
   summary: string;
   needs: readonly Artefact[];
+  after?: readonly Artefact[];
   provides: readonly Artefact[];
   runIf?: (context: PhaseContext) => boolean;
   /** The objects as they have to be, in the order in which they are applied. */
@@ -26,6 +27,7 @@ export function objectsPhase(spec: ObjectsPhaseSpec): ClusterPhase<PhaseContext>
     summary: spec.summary,
     target: 'cluster',
     needs: spec.needs,
+    ...(spec.after === undefined ? {} : { after: spec.after }),
     provides: spec.provides,
     ...(spec.runIf === undefined ? {} : { runIf: spec.runIf }),
     check: (context) => objectsVerdict(context, spec.objects(context)),

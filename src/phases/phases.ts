@@ -1,54 +1,54 @@
 import { bootstrapRights, coredns, flannel, kubeProxy, uploadConfig } from './addons/addons.js';
 import { certificatePhases } from './certs/certificates.js';
+import { externalEtcdClient } from './certs/external-etcd.js';
 import type { KeelsonPhase } from './context.js';
-import { staticPods } from './control-plane/static-pods.js';
+import { apiPods, controllerPods } from './control-plane/static-pods.js';
 import { startMember, waitEtcd } from './etcd/hosts.js';
 import { joinEtcd } from './etcd/join.js';
-import { promoteLearners } from './etcd/promote.js';
 import { prepareHost } from './host/prepare.js';
 import { clusterInfo } from './join/cluster-info.js';
 import { joinControlPlane, joinWorker } from './join/nodes.js';
+import { uploadCerts } from './join/upload-certs.js';
 import { finalizeKubelet } from './kubelet/finalize.js';
 import { installKubelet, installTools } from './kubelet/install.js';
 import { startStandaloneKubelet } from './kubelet/standalone.js';
 import { startKubelet } from './kubelet/start.js';
-import { flannelReady, flannelStarted } from './network/flannel.js';
+import { flannelReady } from './network/flannel.js';
 import { labelNodes, markControlPlane } from './nodes/mark.js';
 import { containerd } from './runtime/containerd.js';
 import { imagePhases } from './runtime/images.js';
 import { waitControlPlane } from './wait/control-plane.js';
-import { waitControllers } from './wait/controllers.js';
 import { waitReady } from './wait/ready.js';
 
 /** Every phase of an apply, providers before those that need them. */
 export const APPLY_PHASES: readonly KeelsonPhase[] = [
   prepareHost,
   ...certificatePhases,
+  externalEtcdClient,
   containerd,
   installKubelet,
   ...imagePhases,
   startStandaloneKubelet,
   startMember,
   waitEtcd,
-  ...staticPods,
+  ...apiPods,
   startKubelet,
   waitControlPlane,
-  waitControllers,
+  ...controllerPods,
   uploadConfig,
   bootstrapRights,
   clusterInfo,
+  uploadCerts,
   markControlPlane,
   finalizeKubelet,
   kubeProxy,
   flannel,
-  flannelStarted,
-  coredns,
   joinControlPlane,
   joinEtcd,
-  promoteLearners,
   joinWorker,
   labelNodes,
   flannelReady,
+  coredns,
   installTools,
   waitReady,
 ];

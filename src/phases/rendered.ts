@@ -23,7 +23,7 @@ export function renderedFor(
   seen: ReadResult,
   membership: EtcdMembership = {},
 ): ReadonlyMap<string, RenderedFile> {
-  const hostname = context.facts.get(host)?.hostname;
+  const facts = context.facts.get(host);
   const external = context.trust
     .entries(context.first.name)
     .some((entry) => entry.name === 'ca' && entry.external);
@@ -33,7 +33,9 @@ export function renderedFor(
     externalCA: external,
     patches: context.patches.get(host) ?? [],
     ...membership,
-    ...(hostname === undefined ? {} : { hostname }),
+    ...(facts === undefined
+      ? {}
+      : { hostname: facts.hostname, defaultAddress: facts.defaultRoute?.address ?? null }),
   });
 }
 

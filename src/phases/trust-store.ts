@@ -3,6 +3,7 @@ import type { ClusterConfig, ResolvedHost } from '../config/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { ReadRequest, ReadResult } from '../host/types.js';
 import { contentsOf, issueClusterPki, issueHostPki, type PkiFiles } from '../pki/cluster-pki.js';
+import { type Authority, openAuthority } from '../pki/issue.js';
 import { readKubeconfig } from '../pki/kubeconfig.js';
 import { type PkiEntry, planCertificates } from '../pki/plan-certificates.js';
 import {
@@ -11,6 +12,7 @@ import {
   hostPaths,
   JOINING_KUBECONFIGS,
   KUBECONFIGS,
+  type KubeconfigName,
   kubeconfigPath,
   sharedPaths,
 } from '../pki/table.js';
@@ -39,16 +41,25 @@ export interface TrustStore {
   caCertificate: () => string | null;
   /** PEM of the cluster CA, issued if need be. */
   ensureCa: () => Promise<string>;
+  /** The cluster CA, ready to sign; null where its key is kept elsewhere. */
+  authority: () => Promise<Authority | null>;
   /** The strongest admin identity found or issued; null while there is none. */
   admin: () => Credentials | null;
 }
 
-export function trustStore(config: ClusterConfig, now: () => number): TrustStore {
+export interface TrustOptions {
+  /** The control plane whose authorities are the cluster's; default the first one of the file. */
+  first?: string;
+  /** The cluster runs already: its strongest identity, super-admin.conf, is not made again. */
+  established?: boolean;
+}
+
+export function trustStore(config: ClusterConfig, now: () => number, options: TrustOptions = {}): TrustStore {
   const { cluster } = config;
   const controlPlanes: readonly ResolvedHost[] = controlPlanesOf(config);
   const members = etcdHosts(config);
   const holders = [...controlPlanes, ...members];
-  const first = controlPlanes[0];
+  const first = controlPlanes.find((host) => host.name === options.first) ?? controlPlanes[0];
   if (first === undefined) throw new KeelsonError('BUG', 'a cluster without a control plane');
   const found = new Map<string, Map<string, Buffer>>();
   const issued = new Map<string, Promise<PkiFiles>>();
@@ -60,19 +71,34 @@ export function trustStore(config: ClusterConfig, now: () => number): TrustStore
     if (host === undefined) throw new KeelsonError('BUG', `${name} has no certificates`);
     return host;
   };
+  const caPaths = certificatePaths(cluster, { baseName: 'ca' });
+  const caPath = caPaths.cert;
+  const superAdmin = pathOf('super-admin');
+  const kubeconfigsOf = (name: string): readonly KubeconfigName[] => {
+    if (name !== first.name) return JOINING_KUBECONFIGS;
+    const lost = options.established === true && found.get(name)?.has(superAdmin) !== true;
+    return lost ? FIRST_KUBECONFIGS.filter((row) => row !== 'super-admin') : FIRST_KUBECONFIGS;
+  };
   const etcdCa = members.length === 0 ? [] : sharedPaths(cluster, 'etcd');
   const roleOf = (name: string) => config.hosts.find((host) => host.name === name)?.role;
-  const kubeconfigsOf = (name: string) => (name === first.name ? FIRST_KUBECONFIGS : JOINING_KUBECONFIGS);
-  /** What hosts share: on the first control plane, and the etcd CA on whichever host of role etcd has it. */
-  const sharedElsewhere = (path: string): Buffer | undefined => {
-    const keepers = etcdCa.includes(path) ? members : controlPlanes.slice(0, 1);
-    return keepers.map((host) => found.get(host.name)?.get(path)).find((content) => content !== undefined);
+  /**
+   * A shared file as the first control plane has it, else as one with the same CA has it; etcd's CA as any
+   * host of role etcd has it.
+   */
+  const sharedFile = (path: string): Buffer | undefined => {
+    if (etcdCa.includes(path))
+      return members.map(({ name }) => found.get(name)?.get(path)).find((content) => content !== undefined);
+    const own = found.get(first.name);
+    const content = own?.get(path);
+    const ca = own?.get(caPath);
+    if (content !== undefined || ca === undefined) return content;
+    const others = [...found.values()].filter((files) => files.get(caPath)?.equals(ca));
+    return others.find((files) => files.has(path))?.get(path);
   };
   const existingOn = (name: string): Map<string, Buffer> => {
     const own = found.get(name) ?? new Map<string, Buffer>();
-    if (name === first.name && members.length === 0) return own;
     const authorities = sharedPaths(cluster).flatMap((path): [string, Buffer][] => {
-      const content = own.get(path) ?? sharedElsewhere(path);
+      const content = own.get(path) ?? sharedFile(path);
       return content === undefined ? [] : [[path, content]];
     });
     return new Map([...own, ...authorities]);
@@ -105,14 +131,17 @@ export function trustStore(config: ClusterConfig, now: () => number): TrustStore
     issued.set(name, making);
     return making;
   };
-  const caPath = certificatePaths(cluster, { baseName: 'ca' }).cert;
+  const requestedKubeconfigs = (name: string): readonly KubeconfigName[] => {
+    if (roleOf(name) === 'etcd') return [];
+    return name === first.name ? FIRST_KUBECONFIGS : JOINING_KUBECONFIGS;
+  };
   const onFirst = (path: string) => ready.get(path) ?? found.get(first.name)?.get(path);
 
   return {
     request: (name) => ({
       files: [
         ...sharedPaths(cluster, roleOf(name)),
-        ...hostPaths(cluster, roleOf(name) === 'etcd' ? [] : kubeconfigsOf(name), roleOf(name)),
+        ...hostPaths(cluster, requestedKubeconfigs(name), roleOf(name)),
         KUBELET_CLIENT_CERTIFICATE,
       ],
     }),
@@ -142,17 +171,42 @@ export function trustStore(config: ClusterConfig, now: () => number): TrustStore
       if (made === undefined) throw new KeelsonError('BUG', 'no cluster CA was made');
       return made.content.toString();
     },
+    authority: async () => {
+      const made = await ensureShared();
+      const certPem = made.get(caPaths.cert)?.content.toString();
+      const keyPem = made.get(caPaths.key)?.content.toString();
+      if (certPem === undefined || keyPem === undefined) return null;
+      return openAuthority({ certPem, keyPem }, caPaths);
+    },
     admin: () => {
-      for (const name of ['super-admin', 'admin'] as const) {
-        const row = KUBECONFIGS.find((candidate) => candidate.name === name);
-        const text = row === undefined ? undefined : onFirst(kubeconfigPath(row))?.toString();
-        if (text === undefined) continue;
-        const view = readKubeconfig(text, name);
-        if (view.caPem !== null && view.certPem !== null && view.keyPem !== null) {
-          return { ca: view.caPem, cert: view.certPem, key: view.keyPem };
-        }
-      }
-      return null;
+      const own = adminIn(onFirst);
+      if (own !== null) return own;
+      const ca = onFirst(caPath)?.toString();
+      const others = [...found.values()].map((files) => adminIn((path) => files.get(path)));
+      return others.find((other) => other !== null && other.ca.trim() === ca?.trim()) ?? null;
     },
   };
+}
+
+/** Path of a kubeconfig on a control plane. */
+function pathOf(name: KubeconfigName): string {
+  const row = KUBECONFIGS.find((candidate) => candidate.name === name);
+  if (row === undefined) throw new KeelsonError('BUG', `there is no kubeconfig ${name}`);
+  return kubeconfigPath(row);
+}
+
+/** Files that an admin's identity may be in, the strongest first. */
+export const ADMIN_FILES = [pathOf('super-admin'), pathOf('admin')];
+
+/** The strongest admin identity among the files of one control plane; null where there is none. */
+export function adminIn(file: (path: string) => Buffer | undefined): Credentials | null {
+  for (const path of ADMIN_FILES) {
+    const text = file(path)?.toString();
+    if (text === undefined) continue;
+    const view = readKubeconfig(text, path);
+    if (view.caPem !== null && view.certPem !== null && view.keyPem !== null) {
+      return { ca: view.caPem, cert: view.certPem, key: view.keyPem };
+    }
+  }
+  return null;
 }

@@ -4,6 +4,7 @@ import { KeelsonError } from '../errors/keelson-error.js';
 import { inspectBundle } from './inspect.js';
 import { type GenerateKey, generateKey, parsePrivateKey, privateKeyPem, publicKeyBits } from './keys.js';
 import { toPem } from './pem.js';
+import type { CertificateRequest } from './request.js';
 import type { Sans } from './san.js';
 import type { Usage } from './table.js';
 import type { Extension, Name, X509Certificate } from './x509-library.js';
@@ -127,12 +128,42 @@ export async function createLeaf(
   authority: Authority,
   context: IssueContext,
 ): Promise<CertAndKey> {
-  const library = await import('./x509-library.js');
   const key = await (context.generateKey ?? generateKey)(spec.algorithm);
+  const publicKey = createPublicKey(key).export({ type: 'spki', format: 'der' });
+  return {
+    certPem: await signLeaf({ ...spec, publicKey, keyEncipherment: true }, authority, context),
+    keyPem: privateKeyPem(key),
+  };
+}
+
+/**
+ * A certificate for the key of a certificate request, PEM. The caller has decided that the request may have
+ * what `spec` says; nothing but the public key is taken from it.
+ */
+export async function signRequest(
+  request: CertificateRequest,
+  spec: Omit<LeafSpec, 'algorithm'>,
+  authority: Authority,
+  context: IssueContext,
+): Promise<string> {
+  const publicKey = Buffer.from(request.publicKey.rawData);
+  // As the controller manager signs: keys of RSA may also encipher, those of ECDSA can't.
+  const keyEncipherment =
+    createPublicKey({ key: publicKey, type: 'spki', format: 'der' }).asymmetricKeyType === 'rsa';
+  return signLeaf({ ...spec, publicKey, keyEncipherment }, authority, context);
+}
+
+async function signLeaf(
+  spec: Omit<LeafSpec, 'algorithm'> & { publicKey: Buffer; keyEncipherment: boolean },
+  authority: Authority,
+  context: IssueContext,
+): Promise<string> {
+  const library = await import('./x509-library.js');
   const flags = library.KeyUsageFlags;
   const authorityKeyId = authority.certificate.getExtension(library.SubjectKeyIdentifierExtension)?.keyId;
+  const usages = flags.digitalSignature | (spec.keyEncipherment ? flags.keyEncipherment : 0);
   const extensions: Extension[] = [
-    new library.KeyUsagesExtension(flags.digitalSignature | flags.keyEncipherment, true),
+    new library.KeyUsagesExtension(usages, true),
     new library.ExtendedKeyUsageExtension(spec.usages.map((usage) => library.ExtendedKeyUsage[usage])),
     new library.BasicConstraintsExtension(false, undefined, true),
   ];
@@ -143,12 +174,12 @@ export async function createLeaf(
     serialNumber: serial(context),
     subject: subject(library, spec.commonName, spec.organizations),
     issuer: authority.certificate.subjectName,
-    publicKey: createPublicKey(key).export({ type: 'spki', format: 'der' }),
+    publicKey: spec.publicKey,
     signingKey: authority.signingKey,
     signingAlgorithm: { name: authority.signingKey.algorithm.name, hash: authority.signingHash },
     extensions,
   });
-  return { certPem: toPem(new Uint8Array(certificate.rawData), 'CERTIFICATE'), keyPem: privateKeyPem(key) };
+  return toPem(new Uint8Array(certificate.rawData), 'CERTIFICATE');
 }
 
 async function importSigningKey(key: KeyObject): Promise<{ signingKey: CryptoKey; signingHash: string }> {
@@ -167,7 +198,7 @@ async function importSigningKey(key: KeyObject): Promise<{ signingKey: CryptoKey
 }
 
 async function validity(
-  spec: AuthoritySpec,
+  spec: Pick<AuthoritySpec, 'validityMs'>,
   context: IssueContext,
   startOf: Authority | null,
 ): Promise<{ notBefore: Date; notAfter: Date }> {

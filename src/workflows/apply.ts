@@ -3,9 +3,11 @@ import { runTasks } from '../engine/runner.js';
 import type { Plan } from '../engine/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { APPLY_PHASES } from '../phases/phases.js';
-import { withLock } from './lock.js';
+import { isLeaving, LEAVE_DEFAULTS, runLeaving } from './leave.js';
+import { refuseLocked, withLock } from './lock.js';
 import { changesIn, makePlan, type PlanSelection } from './plan.js';
 import { runPreflight } from './preflight.js';
+import { refuseBlocked } from './refuse-blocked.js';
 import type { Session } from './session.js';
 
 export interface ApplyOptions extends PlanSelection {
@@ -38,6 +40,8 @@ export async function applyCluster(session: Session, options: ApplyOptions): Pro
   const { context, emit } = session;
   const started = context.now();
   const run = options.run ?? 'apply';
+  // Someone else's run is told of at once, not after preflight.
+  await refuseLocked(session);
   // Before the lock, which is a file on a host: where preflight fails nothing at all was changed.
   if (options.preflight !== false) {
     await runPreflight(session, {
@@ -49,7 +53,8 @@ export async function applyCluster(session: Session, options: ApplyOptions): Pro
     const plan = await makePlan(session, options);
     refuseBlocked(plan);
     if (options.saved !== undefined) refuseStale(options.saved, plan);
-    const hosts = context.inventory.map((host) => host.name);
+    const leaving = plan.leaving ?? [];
+    const hosts = [...context.inventory.map((host) => host.name), ...leaving];
     emit({
       type: 'run-started',
       run,
@@ -61,7 +66,7 @@ export async function applyCluster(session: Session, options: ApplyOptions): Pro
     try {
       changed = await runTasks({
         phases: options.phases ?? APPLY_PHASES,
-        tasks: plan.tasks,
+        tasks: plan.tasks.filter((task) => !isLeaving(task)),
         context,
         readers: session.readers,
         effects: session.effects,
@@ -75,6 +80,12 @@ export async function applyCluster(session: Session, options: ApplyOptions): Pro
         concurrency: Math.max(8, context.config.spec.concurrency * 4),
         stop: options.stop ?? new AbortController().signal,
       });
+      // Whoever comes has joined by now, so that pods and etcd have somewhere to go.
+      changed += await runLeaving(session, leaving, {
+        tasks: plan.tasks.filter(isLeaving),
+        drain: LEAVE_DEFAULTS,
+        ...(options.stop === undefined ? {} : { stop: options.stop }),
+      });
       ok = true;
     } finally {
       emit({
@@ -87,24 +98,6 @@ export async function applyCluster(session: Session, options: ApplyOptions): Pro
     }
     return { plan, changed, durationMs: context.now() - started };
   });
-}
-
-function refuseBlocked(plan: Plan): void {
-  const blocked = plan.tasks.filter((task) => task.standing === 'blocked');
-  if (blocked.length === 0) return;
-  const reasons = blocked.flatMap((task) =>
-    task.reasons.map((reason) => `${task.host === '' ? 'cluster' : task.host}: ${task.phase}: ${reason}`),
-  );
-  throw new KeelsonError(
-    'PREFLIGHT',
-    `nothing was changed, because:\n  ${[...new Set(reasons)].join('\n  ')}`,
-    {
-      host: blocked[0]?.host === '' ? undefined : blocked[0]?.host,
-      phase: blocked[0]?.phase,
-      hint: 'each line says what to do; keelson plan shows the rest',
-      details: reasons,
-    },
-  );
 }
 
 function refuseStale(saved: Plan, current: Plan): void {

@@ -1,3 +1,4 @@
+import { firstControlPlane } from '../config/inventory.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { type ApplyOptions, type ApplyResult, applyCluster } from './apply.js';
 import { joinPhases } from './phase-selection.js';
@@ -10,10 +11,18 @@ type StepOptions = Omit<ApplyOptions, 'phases' | 'saved' | 'run' | 'hosts'>;
  * The first control plane and everything of the cluster itself, as `kubeadm init` does; before it an etcd on
  * hosts of role etcd.
  * @param session of the first control plane alone
+ * @throws CONFLICT where the cluster is there already and this host is no member of it
  */
-export function initCluster(session: Session, options: StepOptions): Promise<ApplyResult> {
-  const { first, inventory } = session.context;
-  const etcd = inventory.filter((host) => host.role === 'etcd').map((host) => host.name);
+export async function initCluster(session: Session, options: StepOptions): Promise<ApplyResult> {
+  const { config, first, established } = session.context;
+  const { name } = firstControlPlane(config);
+  if (established && first.name !== name) {
+    throw new KeelsonError('CONFLICT', `the cluster is there already, on ${first.name}`, {
+      host: name,
+      hint: `run keelson join --host ${name}, or keelson apply`,
+    });
+  }
+  const etcd = session.context.inventory.filter((host) => host.role === 'etcd').map((host) => host.name);
   return applyCluster(session, { ...options, hosts: [first.name, ...etcd], run: 'init' });
 }
 
@@ -28,8 +37,8 @@ export async function joinHosts(
 ): Promise<ApplyResult> {
   const { first } = session.context;
   if (options.hosts.includes(first.name)) {
-    throw new KeelsonError('USAGE', `${first.name} is the first control plane: all others join it`, {
-      hint: 'keelson init brings it up',
+    throw new KeelsonError('USAGE', `${first.name} is the control plane that all others join`, {
+      hint: 'keelson init brings it up, keelson apply brings it up to date',
     });
   }
   await requireApi(session);

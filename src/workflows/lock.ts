@@ -1,12 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { hostname, userInfo } from 'node:os';
 import { dirname } from 'node:path';
+import { controlPlanes } from '../config/inventory.js';
 import { STATE_DIR } from '../engine/journal.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { Host } from '../host/types.js';
 import type { Session } from './session.js';
 
-/** The cluster's lock lies on its first control plane, so that it exists before any API does. */
+/**
+ * The cluster's lock lies on its control planes, so that it exists before any API does: on every one that can be
+ * reached. Two runs that work through different ones still meet.
+ */
 export const LOCK_PATH = `${STATE_DIR}/lock`;
 
 /** A holder that has died without releasing is given up after so many seconds. */
@@ -48,6 +52,9 @@ esac
 
 const { acquire: ACQUIRE, renew: RENEW, release: RELEASE } = lockScripts(LOCK_PATH);
 
+/** The lock as `acquire` tells it; nothing where there is none. Reads only. */
+const LOOK = `held=$(readlink ${LOCK_PATH}) && printf '%s|%s' "$held" "$((\${held##*|} - $(date +%s)))"`;
+
 /** user@machine of this process, as another operator is told who holds a lock. */
 export function ownerOf(): string {
   return `${userInfo().username}@${hostname()}`;
@@ -68,27 +75,69 @@ export async function withLock<T>(
   options: LockOptions,
   work: () => Promise<T>,
 ): Promise<T> {
-  const host = session.effects.host(session.context.first.name);
   const id = `${hostname()}#${process.pid}#${randomBytes(6).toString('hex')}`;
   const args = [id, `${options.owner} (${options.run})`.replaceAll('|', ' '), String(EXPIRY_SECONDS)];
-  await acquire(host, args);
+  const held: Host[] = [];
+  // A lost connection must not hide the error that lost it; the lock expires by itself.
+  const release = () =>
+    Promise.all(
+      held.map((host) =>
+        host.script({ name: 'lock/release', text: RELEASE, args: [id] }).catch(() => undefined),
+      ),
+    );
+  const take = async (host: Host) => {
+    await acquire(host, args);
+    held.push(host);
+  };
+  try {
+    // Who is first on the first one has it; the others follow.
+    const [first, ...others] = lockHosts(session);
+    if (first !== undefined) await take(first);
+    const taken = await Promise.allSettled(others.map(take));
+    for (const result of taken) if (result.status === 'rejected') throw result.reason;
+  } catch (error) {
+    await release();
+    throw error;
+  }
   const renewal = setInterval(() => {
-    host.script({ name: 'lock/renew', text: RENEW, args }).catch(() => {
-      session.emit({
-        type: 'note',
-        host: host.name,
-        level: 'warning',
-        text: 'the cluster lock could not be renewed',
+    for (const host of held) {
+      host.script({ name: 'lock/renew', text: RENEW, args }).catch(() => {
+        session.emit({
+          type: 'note',
+          host: host.name,
+          level: 'warning',
+          text: 'the cluster lock could not be renewed',
+        });
       });
-    });
+    }
   }, RENEW_MS);
   try {
     return await work();
   } finally {
     clearInterval(renewal);
-    // A lost connection must not hide the error that lost it; the lock expires by itself.
-    await host.script({ name: 'lock/release', text: RELEASE, args: [id] }).catch(() => undefined);
+    await release();
   }
+}
+
+/**
+ * Looks for another's lock, for runs that have much to look at before they take it themselves.
+ * @throws LOCKED with holder and expiry
+ */
+export async function refuseLocked(session: Session): Promise<void> {
+  await Promise.all(
+    lockHosts(session).map(async (host) => {
+      const seen = await host.read({ probes: { lock: LOOK } });
+      const [holder = '', owner, , left] = (seen.probes.get('lock')?.stdout ?? '').split('|');
+      if (owner !== undefined && Number(left) >= 0 && !isDeadHere(holder)) throw locked(host, owner, left);
+    }),
+  );
+}
+
+/** Control planes that are connected, in the order of the file: every run asks them in the same one. */
+export function lockHosts({ context, effects, hosts }: Session): Host[] {
+  return controlPlanes(context.config)
+    .filter(({ name }) => hosts.has(name))
+    .map(({ name }) => effects.host(name));
 }
 
 async function acquire(host: Host, args: readonly string[], dead = ''): Promise<void> {
@@ -100,7 +149,11 @@ async function acquire(host: Host, args: readonly string[], dead = ''): Promise<
   const [holder = '', owner, , left] = result.stdout.toString('utf8').split('|');
   // A run of this computer that was killed is not waited for.
   if (dead === '' && isDeadHere(holder)) return acquire(host, args, holder);
-  throw new KeelsonError(
+  throw locked(host, owner, left);
+}
+
+function locked(host: Host, owner: string | undefined, left: string | undefined): KeelsonError {
+  return new KeelsonError(
     'LOCKED',
     `the cluster is locked by ${owner ?? 'someone'}, for another ${left ?? '?'} s unless renewed`,
     {

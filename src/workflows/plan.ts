@@ -3,7 +3,9 @@ import { planTasks } from '../engine/planner.js';
 import type { Plan } from '../engine/types.js';
 import type { PhaseContext } from '../phases/context.js';
 import { APPLY_PHASES } from '../phases/phases.js';
+import { leavingHosts, planLeaving, reachLeaving } from './leave.js';
 import { trustHolders } from './require.js';
+import { refuseSecondCluster } from './second-cluster.js';
 import type { Session } from './session.js';
 
 export interface PlanSelection {
@@ -18,7 +20,12 @@ export function phasesOf<C extends EngineContext>(context: C, phases: readonly P
   return phases.filter((phase) => phase.runIf?.(context) ?? true);
 }
 
-/** What an apply would do now. Reads only: one round trip a host, and the API. */
+/**
+ * What an apply would do now, hosts that the file wants removed included. Reads only: one round trip a host, and
+ * the API.
+ * @throws CONNECTION where a host that is to be removed can't be reached; CONFLICT for a file that would make a
+ * second cluster
+ */
 export async function makePlan(session: Session, selection: PlanSelection = {}): Promise<Plan> {
   const { context } = session;
   const tasks = await planTasks({
@@ -31,7 +38,18 @@ export async function makePlan(session: Session, selection: PlanSelection = {}):
     onObserved: (host, seen) => context.trust.observed(host, seen),
     ...(selection.hosts === undefined ? {} : { limit: new Set(selection.hosts) }),
   });
-  return { formatVersion: 1, cluster: context.config.name, configDigest: session.configDigest, tasks };
+  const plan = {
+    formatVersion: 1,
+    cluster: context.config.name,
+    configDigest: session.configDigest,
+  } as const;
+  // Only an apply of everything removes anything.
+  if (selection.phases !== undefined || selection.hosts !== undefined) return { ...plan, tasks };
+  await refuseSecondCluster(session);
+  const leaving = await leavingHosts(session);
+  if (leaving.length === 0) return { ...plan, tasks };
+  await reachLeaving(session, leaving);
+  return { ...plan, tasks: [...tasks, ...(await planLeaving(session, leaving))], leaving };
 }
 
 /** Number of changes in a plan. */

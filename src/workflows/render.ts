@@ -6,6 +6,7 @@ import type { ClusterConfig, ResolvedHost } from '../config/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { FileState } from '../host/types.js';
 import { renderHost } from '../manifests/render.js';
+import { etcdClientModeOf } from '../phases/certs/external-etcd.js';
 import { type TrustStore, trustStore } from '../phases/trust-store.js';
 import {
   CERTIFICATE_MODE,
@@ -14,6 +15,7 @@ import {
   kubeconfigPath,
   SECRET_MODE,
 } from '../pki/table.js';
+import { etcdClientFiles } from './etcd-client-files.js';
 import { patchesOf } from './patches.js';
 
 export interface TreeFile {
@@ -61,6 +63,7 @@ export async function renderTrees(
     for (const host of all) trust.observed(host.name, seenOf(host === owner ? given.all : given.authorities));
   }
   const patches = await patchesOf(config);
+  const etcdClient = await etcdClientFiles(config, options.now ?? Date.now);
   const authority = trust.entries(first.name).find((entry) => entry.name === 'ca');
   const withCa = options.pki !== undefined || controlPlanes.length > 0;
   const trees = new Map<string, HostTree>();
@@ -72,6 +75,10 @@ export async function renderTrees(
     });
     for (const [path, { content, mode, dirMode = 0o755 }] of rendered)
       tree.set(path, { content: Buffer.from(content), mode, dirMode });
+    if (host.role === 'control-plane') {
+      for (const [path, content] of etcdClient)
+        tree.set(path, { content, mode: etcdClientModeOf({ config }, path), dirMode: 0o755 });
+    }
     if (host.role !== 'worker') await addTrust(tree, trust, host);
     else if (withCa) {
       const path = certificatePaths(config.cluster, { baseName: 'ca' }).cert;

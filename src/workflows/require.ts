@@ -11,10 +11,11 @@ export function trustHolders({ first, inventory }: PhaseContext): string[] {
 }
 
 /** Takes over the authorities and the admin identity from where they are, as planning does by itself. */
-export async function observeTrust({ context, effects }: Session): Promise<void> {
+export async function observeTrust({ context, effects, hosts }: Session): Promise<void> {
   const { trust, signal } = context;
+  const reached = trustHolders(context).filter((name) => hosts.has(name));
   await Promise.all(
-    trustHolders(context).map(async (name) =>
+    reached.map(async (name) =>
       trust.observed(name, await effects.host(name).read(trust.request(name), { signal })),
     ),
   );

@@ -1,13 +1,15 @@
-import { controlPlanes, etcdHosts, hostNamed } from '../config/inventory.js';
+import { controlPlanes, etcdHosts, hostNamed, withAbsent } from '../config/inventory.js';
 import type { ClusterConfig } from '../config/types.js';
 import { STATE_DIR } from '../engine/journal.js';
 import { runTasks } from '../engine/runner.js';
 import type { Plan } from '../engine/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
-import type { KeelsonPhase } from '../phases/context.js';
 import { resetPhases } from '../phases/reset/phases.js';
-import { withLock } from './lock.js';
+import { NO_JOURNAL, planLeaving, reachLeaving, runLeaving } from './leave.js';
+import { lockHosts, withLock } from './lock.js';
 import { changesIn, makePlan } from './plan.js';
+import { refuseBlocked } from './refuse-blocked.js';
+import { observeTrust } from './require.js';
 import type { Session } from './session.js';
 
 export interface ResetSelection {
@@ -32,29 +34,31 @@ export interface ResetResult {
 /** The lock's directory, which the lock itself has brought back. */
 const REMOVE_EMPTY_STATE = `rmdir ${STATE_DIR} 2>/dev/null\nexit 0\n`;
 
-/** Nothing is written to the journals: they are among what goes. */
-const NO_JOURNAL = { begin: async () => undefined, finish: async () => undefined };
-
 /**
  * The hosts that a reset is about, in the order of the file.
- * @throws USAGE for an unknown name; CONFLICT where one control plane of several would go and others stay
+ * @throws USAGE for an unknown name
  */
 export function hostsToReset(config: ClusterConfig, { hosts }: ResetSelection): string[] {
   const named = new Set(hosts.map((name) => hostNamed(config, name).name));
-  const all = config.hosts.filter((host) => host.state === 'present').map((host) => host.name);
-  const chosen = named.size === 0 ? all : all.filter((name) => named.has(name));
-  refuseMemberLoss(config, chosen);
-  const planes = controlPlanes(config).map((host) => host.name);
-  const going = planes.filter((name) => chosen.includes(name));
-  const staying = planes.filter((name) => !chosen.includes(name));
-  if (going.length > 0 && staying.length > 0) {
-    throw new KeelsonError(
-      'CONFLICT',
-      `${going.join(', ')} can't be reset while ${staying.join(', ')} ${staying.length === 1 ? 'stays a control plane' : 'stay control planes'}: etcd would lose a member that it still counts`,
-      { hint: 'reset all control planes at once, or only workers' },
-    );
-  }
-  return chosen;
+  const chosen = config.hosts.filter((host) =>
+    named.size === 0 ? host.state === 'present' : named.has(host.name),
+  );
+  const names = chosen.map((host) => host.name);
+  refuseMemberLoss(config, names);
+  return names;
+}
+
+/** Whether the cluster goes on without these hosts. */
+function livesOnWithout(config: ClusterConfig, hosts: readonly string[]): boolean {
+  return controlPlanes(config).some((host) => !hosts.includes(host.name));
+}
+
+/**
+ * The configuration to open the session of a reset with: hosts that leave a cluster which lives on are absent, so
+ * that nothing is done through them.
+ */
+export function configOfReset(config: ClusterConfig, hosts: readonly string[]): ClusterConfig {
+  return livesOnWithout(config, hosts) ? withAbsent(config, hosts) : config;
 }
 
 /** etcd's members on hosts of role etcd go all at once, and not before the control planes that live on them. */
@@ -75,22 +79,53 @@ export async function planReset(session: Session, selection: ResetSelection): Pr
   return (await planned(session, selection)).plan;
 }
 
-async function planned(
-  session: Session,
-  selection: ResetSelection,
-): Promise<{ plan: Plan; phases: KeelsonPhase[]; hosts: string[] }> {
-  const { config } = session.context;
-  const hosts = hostsToReset(config, selection);
-  const livesOn = controlPlanes(config).some((host) => !hosts.includes(host.name));
-  const phases = resetPhases(livesOn ? hosts : []);
-  return { plan: await makePlan(session, { phases, hosts }), phases, hosts };
+interface PlannedReset {
+  plan: Plan;
+  hosts: string[];
+  execute: (stop: AbortSignal) => Promise<number>;
+}
+
+async function planned(session: Session, selection: ResetSelection): Promise<PlannedReset> {
+  const { context } = session;
+  const hosts = hostsToReset(context.config, selection);
+  if (livesOnWithout(context.config, hosts)) return plannedLeave(session, hosts);
+  const phases = resetPhases([]);
+  const plan = await makePlan(session, { phases, hosts });
+  const execute = (stop: AbortSignal) =>
+    runTasks({
+      phases,
+      tasks: plan.tasks,
+      context,
+      readers: session.readers,
+      effects: session.effects,
+      journal: NO_JOURNAL,
+      emit: session.emit,
+      concurrency: Math.max(8, context.config.spec.concurrency * 4),
+      stop,
+    });
+  return { plan, hosts, execute };
+}
+
+/** Pods are not moved away first: a reset is for hosts that are given up, `node remove` for those that work. */
+async function plannedLeave(session: Session, hosts: string[]): Promise<PlannedReset> {
+  const { context, configDigest } = session;
+  if (hosts.includes(context.first.name)) {
+    throw new KeelsonError('BUG', `the session works through ${context.first.name}, which leaves`);
+  }
+  await observeTrust(session);
+  await reachLeaving(session, hosts);
+  const tasks = await planLeaving(session, hosts, null);
+  const plan: Plan = { formatVersion: 1, cluster: context.config.name, configDigest, tasks, leaving: hosts };
+  return { plan, hosts, execute: (stop) => runLeaving(session, hosts, { tasks, drain: null, stop }) };
 }
 
 /**
  * Takes hosts back to what they were before keelson: whatever kubelet, runtime, network and keelson made is
  * removed, also from a host that is half installed or whose cluster does not answer. Safe to repeat. Files that
  * keelson overwrote don't come back.
- * @throws CONFLICT, LOCKED, ABORTED, and what a host said
+ * @param session of `configOfReset`
+ * @throws PREFLIGHT where a control plane would go at the price of etcd's quorum, CONFLICT, LOCKED, ABORTED, and
+ * what a host said
  */
 export async function resetCluster(session: Session, options: ResetOptions): Promise<ResetResult> {
   const { context, emit } = session;
@@ -98,22 +133,13 @@ export async function resetCluster(session: Session, options: ResetOptions): Pro
   hostsToReset(context.config, options);
   try {
     return await withLock(session, { owner: options.owner, run: 'reset' }, async () => {
-      const { plan, phases, hosts } = await planned(session, options);
+      const { plan, hosts, execute } = await planned(session, options);
+      refuseBlocked(plan);
       const pending = plan.tasks.filter((task) => task.changes.length > 0);
       emit({ type: 'run-started', run: 'reset', hosts, tasks: pending.length });
       let ok = false;
       try {
-        const changed = await runTasks({
-          phases,
-          tasks: plan.tasks,
-          context,
-          readers: session.readers,
-          effects: session.effects,
-          journal: NO_JOURNAL,
-          emit,
-          concurrency: Math.max(8, context.config.spec.concurrency * 4),
-          stop: options.stop ?? new AbortController().signal,
-        });
+        const changed = await execute(options.stop ?? new AbortController().signal);
         ok = true;
         return { plan, hosts, changed, durationMs: context.now() - started };
       } finally {
@@ -126,7 +152,7 @@ export async function resetCluster(session: Session, options: ResetOptions): Pro
     const hint = 'run keelson reset again: it goes on from here';
     throw new KeelsonError('ABORTED', thrown.message, { hint, cause: thrown });
   } finally {
-    const first = session.effects.host(context.first.name);
-    await first.script({ name: 'reset/state-directory', text: REMOVE_EMPTY_STATE }).catch(() => undefined);
+    const tidy = { name: 'reset/state-directory', text: REMOVE_EMPTY_STATE };
+    await Promise.all(lockHosts(session).map((host) => host.script(tidy).catch(() => undefined)));
   }
 }

@@ -1,19 +1,23 @@
 import { createHash } from 'node:crypto';
 import { type Bundle, blobPath, loadBundle } from '../bundle/bundle.js';
 import { type ClusterClient, clusterClient } from '../cluster/client.js';
-import { firstControlPlane, hostNamed, presentHosts } from '../config/inventory.js';
-import type { ClusterConfig, ResolvedHost } from '../config/types.js';
+import { etcdHosts, hostNamed, presentHosts } from '../config/inventory.js';
+import type { ClusterConfig } from '../config/types.js';
 import type { Effects } from '../engine/changes.js';
 import type { EngineEvent, TimedEvent } from '../engine/events.js';
 import type { Readers } from '../engine/phase.js';
 import { KeelsonError } from '../errors/keelson-error.js';
-import { connectAll, connectSettled } from '../host/pool.js';
+import { connectSettled } from '../host/pool.js';
 import type { ConnectOptions } from '../host/settings.js';
 import type { Host, HostFacts } from '../host/types.js';
+import { ETCD_CLIENT_ARTEFACT } from '../phases/certs/external-etcd.js';
 import type { PhaseContext } from '../phases/context.js';
 import { CA_CERTIFICATE_ARTEFACT } from '../phases/join/nodes.js';
+import { memberView } from '../phases/member-view.js';
 import { trustStore } from '../phases/trust-store.js';
 import { applyObjects } from './apply-objects.js';
+import { connectCluster } from './connect.js';
+import { etcdClientFiles } from './etcd-client-files.js';
 import { importImages } from './import-images.js';
 import { patchesOf } from './patches.js';
 
@@ -24,27 +28,28 @@ export interface SessionOptions {
   onEvent?: (event: TimedEvent) => void;
   /** Breaks everything off. */
   signal?: AbortSignal;
-  /** Connect only to these hosts (and the first control plane). */
+  /** Connect only to these hosts, and to a control plane that serves; [] for that one alone. */
   hosts?: readonly string[];
   /** Leave hosts that can't be reached out, and name them in `failures`, instead of failing. */
   tolerant?: boolean;
+  /** Makes the phase upload-certs a part of the cluster, with this key. */
+  certificateKey?: string;
   now?: () => number;
 }
-
-/** A tolerant session doesn't wait long for hosts that it can do without. */
-const TOLERANT_CONNECT_MS = 2500;
 
 /** A connected cluster: what every workflow works with. Close it when done. */
 export interface Session {
   context: PhaseContext;
   hosts: ReadonlyMap<string, Host>;
-  /** Hosts that could not be reached; empty unless the session is tolerant. */
+  /** Hosts that could not be reached. Unless the session is tolerant, control planes that it can do without. */
   failures: ReadonlyMap<string, KeelsonError>;
   readers: Readers;
   effects: Effects;
   /** sha256 of the resolved configuration. */
   configDigest: string;
   emit: (event: EngineEvent) => void;
+  /** Connects to further hosts of the file, absent ones too. @returns those that could not be reached, and why */
+  reach: (names: readonly string[]) => Promise<ReadonlyMap<string, KeelsonError>>;
   close: () => Promise<void>;
 }
 
@@ -57,19 +62,28 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const now = options.now ?? Date.now;
   const signal = options.signal ?? new AbortController().signal;
   const emit = (event: EngineEvent) => options.onEvent?.({ ...event, at: now() });
-  const first = firstControlPlane(config);
-  const wanted = hostsToConnect(config, options.hosts);
-  const [bundle, patches] = await Promise.all([bundleOf(config), patchesOf(config)]);
+  const [bundle, patches, etcdClient] = await Promise.all([
+    bundleOf(config),
+    patchesOf(config),
+    etcdClientFiles(config, now),
+  ]);
   const pool = { ...options.connect, signal, concurrency: config.spec.concurrency };
-  const { connected, failures } =
-    options.tolerant === true
-      ? await connectSettled(wanted, { connectTimeoutMs: TOLERANT_CONNECT_MS, ...pool })
-      : { connected: await connectAll(wanted, pool), failures: new Map<string, KeelsonError>() };
+  const tolerant = options.tolerant === true;
+  const names = withEtcdHosts(config, options.hosts);
+  const connections = await connectCluster(
+    config,
+    { tolerant, ...(names === undefined ? {} : { hosts: names }) },
+    pool,
+  );
+  const { first, established, hosts, failures } = connections;
+  const wanted = presentHosts(config).filter(
+    (host) => names === undefined || names.includes(host.name) || host.name === first.name,
+  );
+  if (!tolerant) warnOfFailures(failures, first.name, emit);
   try {
-    const hosts = new Map([...connected].map(([name, host]): [string, Host] => [name, host.asRoot()]));
     const facts = new Map<string, HostFacts>();
     await Promise.all([...hosts].map(async ([name, host]) => facts.set(name, await host.facts())));
-    const trust = trustStore(config, now);
+    const trust = trustStore(config, now, { first: first.name, established });
     let client: ClusterClient | null = null;
     let clientKey = '';
     const hostOf = (name: string): Host => {
@@ -81,9 +95,13 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       config,
       bundle,
       first,
+      established,
       facts,
       trust,
+      members: memberView(),
       patches,
+      etcdClient,
+      certificateKey: options.certificateKey ?? null,
       emit,
       now,
       signal,
@@ -118,33 +136,55 @@ export async function openSession(options: SessionOptions): Promise<Session> {
         importImages: (host, images) => importImages(bundle, host, images, signal),
         applyObjects: (changes) => applyObjects(context, changes),
       },
+      reach: async (names) => {
+        const missing = names.filter((name) => !hosts.has(name)).map((name) => hostNamed(config, name));
+        const result = await connectSettled(missing, pool);
+        for (const [name, host] of result.connected) hosts.set(name, host.asRoot());
+        await Promise.all(
+          [...result.connected.keys()].map(async (name) => facts.set(name, await hostOf(name).facts())),
+        );
+        return result.failures;
+      },
       close: async () => {
         await client?.close();
-        await Promise.all([...hosts.values()].map((host) => host.close()));
+        await connections.close();
       },
     };
   } catch (error) {
-    await Promise.all([...connected.values()].map((host) => host.close()));
+    await connections.close();
     throw error;
   }
 }
 
-/**
- * The named hosts, the first control plane, and with control planes or hosts of role etcd among the named
- * all of role etcd: they have etcd's CA and its members.
- */
-function hostsToConnect(config: ClusterConfig, names: readonly string[] | undefined): ResolvedHost[] {
-  if (names === undefined) return presentHosts(config);
-  const first = firstControlPlane(config).name;
-  const named = presentHosts(config).filter(({ name }) => names.includes(name));
-  const withEtcd = named.some((host) => host.role !== 'worker');
-  return presentHosts(config).filter(
-    (host) => named.includes(host) || host.name === first || (withEtcd && host.role === 'etcd'),
-  );
+/** With control planes or hosts of role etcd go all of role etcd: they have etcd's CA and its members. */
+function withEtcdHosts(
+  config: ClusterConfig,
+  names: readonly string[] | undefined,
+): readonly string[] | undefined {
+  const needed = names?.some((name) => hostNamed(config, name).role !== 'worker') ?? false;
+  if (names === undefined || !needed) return names;
+  return [...new Set([...names, ...etcdHosts(config).map((host) => host.name)])];
+}
+
+/** Control planes that this session can do without are named all the same. */
+function warnOfFailures(
+  failures: ReadonlyMap<string, KeelsonError>,
+  first: string,
+  emit: (event: EngineEvent) => void,
+): void {
+  for (const [host, failure] of failures) {
+    const text = `can't be reached, so this goes through ${first}: ${failure.message}`;
+    emit({ type: 'note', host, level: 'warning', text });
+  }
 }
 
 async function secretOf(context: PhaseContext, artefact: string): Promise<Buffer> {
   if (artefact === CA_CERTIFICATE_ARTEFACT) return Buffer.from(await context.trust.ensureCa());
+  if (artefact.startsWith(ETCD_CLIENT_ARTEFACT)) {
+    const file = context.etcdClient?.get(artefact.slice(ETCD_CLIENT_ARTEFACT.length));
+    if (file === undefined) throw new KeelsonError('BUG', `unknown secret artefact ${artefact}`);
+    return file;
+  }
   const match = /^trust:([^:]+):(.+)$/.exec(artefact);
   if (match?.[1] === undefined || match[2] === undefined)
     throw new KeelsonError('BUG', `unknown secret artefact ${artefact}`);

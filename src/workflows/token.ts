@@ -19,10 +19,15 @@ const SECRETS = `/api/v1/namespaces/${TOKEN_NAMESPACE}/secrets`;
 
 /**
  * Makes a bootstrap token known to the cluster.
- * @returns the `kubeadm join` command of a worker with it. A secret, as the token is.
+ * @param certificateKey of uploaded certificates: makes it the command of a control plane
+ * @returns the `kubeadm join` command with it, of a worker. A secret, as the token is.
  * @throws USAGE, CONFIG for a malformed field; CONFLICT where a token with this id exists
  */
-export async function createToken(session: Session, spec: BootstrapTokenSpec): Promise<{ join: string }> {
+export async function createToken(
+  session: Session,
+  spec: BootstrapTokenSpec,
+  certificateKey?: string,
+): Promise<{ join: string }> {
   const { id } = parseToken(spec.token);
   const secret = tokenSecret(spec, new Date(session.context.now()));
   const client = await clusterApi(session);
@@ -36,7 +41,8 @@ export async function createToken(session: Session, spec: BootstrapTokenSpec): P
       hint: `delete it with keelson token delete ${id}, or let keelson choose a token`,
     });
   }
-  return { join: joinCommand({ server: controlPlaneUrl(session.context.config), caPem }, spec.token) };
+  const address = { server: controlPlaneUrl(session.context.config), caPem };
+  return { join: joinCommand(address, spec.token, certificateKey) };
 }
 
 /** The cluster's bootstrap tokens, those that expire first at the beginning. Secrets. */

@@ -12,6 +12,23 @@ describe('apply killed at random moments', () => {
   });
   afterAll(() => labDown('e2ekill'));
 
+  it('stops between changes when it is interrupted, and says where it stands', async () => {
+    const child = keelson(['apply', '-c', lab.clusterFile, '--log-format', 'json']);
+    let told = false;
+    child.stderr.on('data', (chunk: Buffer) => {
+      if (told || !chunk.toString().includes('"change-finished"')) return;
+      told = true;
+      child.kill('SIGINT');
+    });
+    const { exitCode, stderr } = await child;
+    expect(exitCode).toBe(130);
+    expect(stderr).toMatch(/interrupted after \d+ changes; still to do: .+/);
+    expect(stderr).toContain('run keelson apply again');
+    const events = stderr.split('\n').flatMap((line) => (line.startsWith('{"') ? [JSON.parse(line)] : []));
+    const count = (type: string) => events.filter((event) => event.type === type).length;
+    expect(count('change-finished')).toBe(count('change-started'));
+  });
+
   it('converges when it is run again, after ten kills', async () => {
     let killed = 0;
     for (let round = 0; round < KILLS; round += 1) {

@@ -88,4 +88,27 @@ export async function kubectl(lab: E2eLab, ...args: string[]): Promise<string> {
   return stdout;
 }
 
+/** The etcd members as the one on `node` tells them. */
+export async function etcdMembers(lab: E2eLab, node = 'cp1'): Promise<EtcdMember[]> {
+  const pki = '/etc/kubernetes/pki/etcd';
+  const credentials = `--cacert ${pki}/ca.crt --cert ${pki}/healthcheck-client.crt --key ${pki}/healthcheck-client.key`;
+  const answer = await onNode(
+    lab,
+    node,
+    `curl -sS --fail -m 10 ${credentials} -d '{"linearizable":true}' https://127.0.0.1:2379/v3/cluster/member/list`,
+  );
+  const { members } = JSON.parse(answer) as { members: { name?: string; isLearner?: boolean }[] };
+  return members
+    .map(({ name = '', isLearner = false }) => ({ name, learner: isLearner }))
+    .sort((a, b) => a.name.localeCompare(b.name));
+}
+
+export interface EtcdMember {
+  name: string;
+  learner: boolean;
+}
+
+/** Voting members of these names. */
+export const voters = (...names: string[]): EtcdMember[] => names.map((name) => ({ name, learner: false }));
+
 export const CONTROL_PLANE_KUBECTL = 'kubectl --kubeconfig /etc/kubernetes/admin.conf';

@@ -3,9 +3,11 @@ import { duration } from '../../report/table.js';
 import { initCluster } from '../../workflows/init.js';
 import {
   CLUSTER_OPTIONS,
+  certificateKeyOf,
   clusterConfig,
   ownerOf,
   PREFLIGHT_OPTIONS,
+  UPLOAD_OPTIONS,
   withSession,
 } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
@@ -15,10 +17,12 @@ export const command = defineCommand({
   summary: 'the first control plane only',
   details:
     'As kubeadm init: the first control plane, the network and the add-ons. Then: keelson join, or keelson apply.',
-  options: { ...CLUSTER_OPTIONS, ...PREFLIGHT_OPTIONS },
+  options: { ...CLUSTER_OPTIONS, ...PREFLIGHT_OPTIONS, ...UPLOAD_OPTIONS },
   run: async ({ options, io, global }) => {
     const config = await clusterConfig(options.config, io);
     const { name } = firstControlPlane(config);
+    const key = options.uploadCerts ? certificateKeyOf(options.certificateKey, config) : undefined;
+    const shown = options.skipCertificateKeyPrint ? undefined : key;
     return withSession(
       options,
       io,
@@ -29,13 +33,26 @@ export const command = defineCommand({
           owner: ownerOf(),
           ignorePreflightErrors: options.ignorePreflightErrors,
         });
-        const text =
+        const state =
           changed === 0
             ? `Nothing to change: ${name} is what the file says.`
             : `${name} is up: ${changed} changes in ${duration(durationMs)}.`;
-        return { data: { cluster: config.name, host: name, changed, durationMs }, text };
+        const uploaded =
+          shown === undefined
+            ? ''
+            : `\nCertificates are uploaded for two hours. To join a control plane with kubeadm:\n  keelson token create --print-join-command --certificate-key ${shown}`;
+        return {
+          data: {
+            cluster: config.name,
+            host: name,
+            changed,
+            durationMs,
+            ...(shown === undefined ? {} : { certificateKey: shown }),
+          },
+          text: `${state}${uploaded}`,
+        };
       },
-      { config, hosts: [name] },
+      { config, hosts: [name], ...(key === undefined ? {} : { certificateKey: key }) },
     );
   },
 });

@@ -35,7 +35,7 @@ export const command = defineCommand({
     const admin = await withSession(options, io, global, async ({ session }) => adminKubeconfig(session), {
       config,
       quiet: true,
-      hosts: [firstControlPlane(config).name],
+      hosts: [],
     });
     const name = options.contextName ?? (options.merge ? config.name : undefined);
     const text = name === undefined ? admin : renamedKubeconfig(admin, name);

@@ -1,6 +1,6 @@
-import { labDown } from '../../lab/down.js';
 import { defineCommand } from '../command.js';
-import { LAB_OPTIONS, labCacheDir, labDirectory, labProgress } from '../lab-options.js';
+import { labDriver, labRef } from '../lab-driver.js';
+import { LAB_OPTIONS, labProgress } from '../lab-options.js';
 
 export const command = defineCommand({
   name: 'lab down',
@@ -8,8 +8,9 @@ export const command = defineCommand({
   details: 'Also after a crash: what is left is found by name. Caches stay.',
   options: LAB_OPTIONS,
   run: async ({ options, io, global }) => {
-    const spec = { name: options.name, directory: labDirectory(io, options.name), cacheDir: labCacheDir(io) };
-    const removed = await labDown(spec, { onEvent: labProgress(io, global), signal: io.stop });
+    const lab = labRef(io, options.name);
+    const driver = await labDriver(io, lab);
+    const removed = await driver.down(lab, { onEvent: labProgress(io, global), signal: io.stop });
     return { data: { removed }, text: removed.length === 0 ? `there is no lab ${options.name}\n` : '' };
   },
 });

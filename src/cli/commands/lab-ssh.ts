@@ -1,6 +1,6 @@
 import { execa } from 'execa';
-import { labSshCommand } from '../../lab/ssh.js';
 import { defineCommand } from '../command.js';
+import { labDriver, labRef } from '../lab-driver.js';
 import { LAB_OPTIONS } from '../lab-options.js';
 
 export const command = defineCommand({
@@ -10,9 +10,11 @@ export const command = defineCommand({
     'Everything after -- is the command: keelson lab ssh cp1 -- crictl ps. Its exit code is keelson’s.',
   arguments: '<node> [command...]',
   options: LAB_OPTIONS,
-  run: async ({ args, options }) => {
+  run: async ({ args, options, io }) => {
     const [node = '', ...rest] = args;
-    const [program = 'ssh', ...argv] = await labSshCommand(options.name, node, rest);
+    const lab = labRef(io, options.name);
+    const driver = await labDriver(io, lab);
+    const [program = 'ssh', ...argv] = await driver.sshCommand(lab, node, rest);
     const result = await execa(program, argv, { stdio: 'inherit', reject: false });
     return { data: { exitCode: result.exitCode ?? 255 }, text: '', exitCode: result.exitCode ?? 255 };
   },

@@ -1,5 +1,5 @@
-import { labStartNode } from '../../lab/power.js';
 import { defineCommand } from '../command.js';
+import { labDriver, labRef } from '../lab-driver.js';
 import { LAB_OPTIONS, labProgress } from '../lab-options.js';
 
 export const command = defineCommand({
@@ -9,7 +9,9 @@ export const command = defineCommand({
   options: LAB_OPTIONS,
   run: async ({ args, options, io, global }) => {
     const node = args[0] ?? '';
-    await labStartNode(options.name, node, { onEvent: labProgress(io, global), signal: io.stop });
+    const lab = labRef(io, options.name);
+    const driver = await labDriver(io, lab);
+    await driver.start(lab, node, { onEvent: labProgress(io, global), signal: io.stop });
     return { data: { node }, text: '' };
   },
 });

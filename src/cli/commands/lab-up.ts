@@ -1,8 +1,9 @@
 import { chmod, copyFile, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { type Bundle, blobPath, fileByName } from '../../bundle/bundle.js';
+import { KeelsonError } from '../../errors/keelson-error.js';
 import { installPackages, isDebian, missingLabTools, requireRoot } from '../../lab/tools.js';
-import { labUp } from '../../lab/up.js';
+import { LAB_DRIVERS, type LabDriverName, type LabSpec } from '../../lab/types.js';
 import { controlPlaneUrl } from '../../manifests/addresses.js';
 import { localServerUrl } from '../../pki/endpoint.js';
 import { duration } from '../../report/table.js';
@@ -14,19 +15,41 @@ import { bundleDir, DEFAULT_KUBERNETES_VERSION } from '../cache.js';
 import { ownerOf, withSession } from '../cluster-options.js';
 import type { CliIO, GlobalOptions } from '../command.js';
 import { defineCommand } from '../command.js';
-import { LAB_OPTIONS, labCacheDir, labDirectory, labProgress } from '../lab-options.js';
+import { labDriver, labRef } from '../lab-driver.js';
+import { LAB_OPTIONS, labCacheDir, labProgress } from '../lab-options.js';
 
 export const command = defineCommand({
   name: 'lab up',
   summary: 'machines on this computer, and a cluster on them',
   details:
-    'Needs root on Linux. Builds the bundle at the first run (about a quarter of an hour); missing Debian packages are installed.',
+    'systemd-nspawn needs root on Linux; --driver vagrant needs Vagrant with VirtualBox or libvirt. Builds the bundle at the first run (about a quarter of an hour); missing Debian packages are installed.',
   options: {
     ...LAB_OPTIONS,
     controlPlanes: {
       flags: '--control-planes <n>',
       description: 'number of control planes (default 1)',
       kind: 'number',
+    },
+    driver: {
+      flags: '--driver <driver>',
+      description: 'what makes the machines (default nspawn, or what the lab was made with)',
+      kind: 'string',
+      choices: LAB_DRIVERS,
+    },
+    profile: {
+      flags: '--profile <profile>',
+      description: 'vagrant: single, small (1+2, default) or ha (3+2)',
+      kind: 'string',
+    },
+    provider: {
+      flags: '--provider <provider>',
+      description: 'vagrant: virtualbox or libvirt (default: Vagrant’s choice)',
+      kind: 'string',
+    },
+    box: {
+      flags: '--box <box>',
+      description: 'vagrant: debian12 (default), debian13, ubuntu24.04, rocky9, or the name of any box',
+      kind: 'string',
     },
     workers: { flags: '--workers <n>', description: 'number of workers (default 2)', kind: 'number' },
     etcd: {
@@ -49,28 +72,30 @@ export const command = defineCommand({
   },
   run: async ({ options, io, global }) => {
     const started = Date.now();
-    requireRoot();
-    await installLabTools(io);
+    const lab = labRef(io, options.name);
+    const driver = await labDriver(io, lab, options.driver as LabDriverName | undefined);
+    const machines = machinesOf(options, driver.name);
+    if (driver.name === 'nspawn') {
+      requireRoot();
+      await installLabTools(io);
+    }
     const version = options.kubernetesVersion.startsWith('v')
       ? options.kubernetesVersion
       : `v${options.kubernetesVersion}`;
-    const directory = labDirectory(io, options.name);
+    const { directory } = lab;
     const bundle = await buildBundleWithProgress(
       { kubernetesVersion: version, outDir: bundleDir(io, version), installMissing: true },
       io,
       global,
     );
-    const status = await labUp(
+    const status = await driver.up(
       {
         name: options.name,
         directory,
         cacheDir: labCacheDir(io),
         kubernetesVersion: version,
         bundle: bundle.dir,
-        ...(options.controlPlanes === undefined ? {} : { controlPlanes: options.controlPlanes }),
-        ...(options.workers === undefined ? {} : { workers: options.workers }),
-        ...(options.dualStack ? { dualStack: true } : {}),
-        ...(options.etcd === undefined ? {} : { etcd: options.etcd }),
+        ...machines,
       },
       { onEvent: labProgress(io, global), signal: io.stop },
     );
@@ -93,6 +118,40 @@ export const command = defineCommand({
     return { data: { ...status, kubeconfig, kubectl, clusterFile: file }, text };
   },
 });
+
+interface MachineOptions {
+  controlPlanes: number | undefined;
+  workers: number | undefined;
+  etcd: number | undefined;
+  dualStack: boolean;
+  profile: string | undefined;
+  provider: string | undefined;
+  box: string | undefined;
+}
+
+/**
+ * What was asked of the machines, without what was left open.
+ * @throws USAGE for an option that is another driver's
+ */
+function machinesOf(
+  { controlPlanes, workers, etcd, dualStack, profile, provider, box }: MachineOptions,
+  driver: LabDriverName,
+): Partial<LabSpec> {
+  const vagrant = { profile, provider, box };
+  const counts = { controlPlanes, workers, etcd, ...(dualStack ? { dualStack } : {}) };
+  const others = driver === 'vagrant' ? counts : vagrant;
+  if (Object.values(others).some((value) => value !== undefined)) {
+    throw driver === 'vagrant'
+      ? new KeelsonError('USAGE', 'a profile says how many machines a Vagrant lab has', {
+          hint: 'use --profile single, small or ha in place of --control-planes, --workers, --etcd and --dual-stack',
+        })
+      : new KeelsonError('USAGE', '--profile, --provider and --box are for Vagrant', {
+          hint: 'add --driver vagrant, or use --control-planes and --workers',
+        });
+  }
+  const given = Object.entries({ ...counts, ...vagrant }).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given);
+}
 
 async function bringUp(file: string, kubeconfig: string, io: CliIO, global: GlobalOptions): Promise<void> {
   const values = { config: file, acceptNewHostKeys: false, askSudoPassword: false };

@@ -1,4 +1,5 @@
 import { KeelsonError } from '../../errors/keelson-error.js';
+import { uploadCerts } from '../../phases/join/upload-certs.js';
 import { planText } from '../../report/plan-text.js';
 import { duration } from '../../report/table.js';
 import { planPhases, runPhases } from '../../workflows/phase-run.js';
@@ -6,10 +7,12 @@ import { PREFLIGHT, phasesNamed } from '../../workflows/phase-selection.js';
 import { findingsTable, runPreflight } from '../../workflows/preflight.js';
 import {
   CLUSTER_OPTIONS,
+  certificateKeyOf,
   clusterConfig,
   hostSelection,
   ownerOf,
   PREFLIGHT_OPTIONS,
+  UPLOAD_OPTIONS,
   withSession,
 } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
@@ -23,6 +26,7 @@ export const command = defineCommand({
   options: {
     ...CLUSTER_OPTIONS,
     ...PREFLIGHT_OPTIONS,
+    ...UPLOAD_OPTIONS,
     host: { flags: '--host <names>', description: 'only on these hosts', kind: 'list' },
     dryRun: { flags: '--dry-run', description: 'show what would change and change nothing', kind: 'boolean' },
   },
@@ -33,6 +37,8 @@ export const command = defineCommand({
     const phases = preflight ? [] : phasesNamed(name);
     const config = await clusterConfig(options.config, io);
     const hosts = hostSelection(options.host, config);
+    const uploads = phases.some((phase) => phase.name === uploadCerts.name);
+    const certificateKey = uploads ? certificateKeyOf(options.certificateKey, config) : undefined;
     return withSession(
       options,
       io,
@@ -60,9 +66,19 @@ export const command = defineCommand({
           result.changed === 0
             ? `Nothing to change: ${name} is as it should be.`
             : `${name}: ${result.changed} changes in ${duration(result.durationMs)}.`;
-        return { data: summary, text };
+        if (certificateKey === undefined || options.skipCertificateKeyPrint) return { data: summary, text };
+        return {
+          data: { ...summary, certificateKey },
+          text: `${text} Certificate key:\n${certificateKey}`,
+        };
       },
-      { config, quiet: options.dryRun, ...hosts },
+      {
+        config,
+        quiet: options.dryRun,
+        ...hosts,
+        // The upload is the first control plane's and the API's alone.
+        ...(certificateKey === undefined ? {} : { certificateKey, hosts: [] }),
+      },
     );
   },
 });

@@ -2,7 +2,7 @@ import { KeelsonError } from '../../errors/keelson-error.js';
 import { planText } from '../../report/plan-text.js';
 import { duration } from '../../report/table.js';
 import { changesIn } from '../../workflows/plan.js';
-import { hostsToReset, planReset, resetCluster } from '../../workflows/reset.js';
+import { configOfReset, hostsToReset, planReset, resetCluster } from '../../workflows/reset.js';
 import { CLUSTER_OPTIONS, clusterConfig, hostSelection, ownerOf, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 
@@ -11,6 +11,7 @@ export const command = defineCommand({
   summary: 'take hosts back to what they were',
   details: [
     'Removes kubelet, containers, etcd’s data, network, certificates and everything that keelson installed.',
+    'A control plane of several first leaves etcd; that is refused where the others would lose their quorum.',
     'Files that keelson overwrote do not come back, and kernel modules stay loaded until the next boot.',
     'Safe to repeat; works on half-installed hosts and while the API does not answer.',
   ].join('\n'),
@@ -29,6 +30,9 @@ export const command = defineCommand({
     const selected = hostSelection(options.host, config);
     const selection = { hosts: selected.hosts ?? [] };
     const hosts = hostsToReset(config, selection);
+    const open = configOfReset(config, hosts);
+    // The rest of a cluster that lives on needs no connection; hosts that leave are connected to beside.
+    const connections = open === config ? { config } : { config: open, hosts: [] };
     if (!options.dryRun && !options.yes && !io.terminal) {
       throw new KeelsonError(
         'USAGE',
@@ -44,7 +48,7 @@ export const command = defineCommand({
         io,
         global,
         async ({ session }) => planReset(session, selection),
-        { config, quiet: true, ...selected },
+        { ...connections, quiet: true },
       );
       const nothing = changesIn(plan) === 0;
       const text = nothing ? nothingText(hosts) : planText(plan, { diffs: false });
@@ -67,7 +71,7 @@ export const command = defineCommand({
             : `Reset ${hosts.join(', ')} in ${duration(durationMs)}: ${changed} changes.`;
         return { data: { cluster: config.name, hosts, changed, durationMs }, text };
       },
-      { config, ...selected },
+      connections,
     );
   },
 });

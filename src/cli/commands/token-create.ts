@@ -1,4 +1,5 @@
-import { firstControlPlane } from '../../config/inventory.js';
+import { KeelsonError } from '../../errors/keelson-error.js';
+import { parseCertificateKey } from '../../join/certificate-key.js';
 import {
   DEFAULT_TOKEN_GROUPS,
   DEFAULT_TOKEN_TTL,
@@ -34,6 +35,12 @@ export const command = defineCommand({
       description: `groups that it authenticates as (default ${DEFAULT_TOKEN_GROUPS.join(',')})`,
       kind: 'list',
     },
+    certificateKey: {
+      flags: '--certificate-key <key>',
+      description:
+        'with --print-join-command: the command of a control plane, with the key of the uploaded certificates',
+      kind: 'string',
+    },
     printJoinCommand: {
       flags: '--print-join-command',
       description: 'print the whole kubeadm join command',
@@ -41,6 +48,14 @@ export const command = defineCommand({
     },
   },
   run: async ({ args, options, io, global }) => {
+    if (options.certificateKey !== undefined) {
+      parseCertificateKey(options.certificateKey);
+      if (!options.printJoinCommand) {
+        throw new KeelsonError('USAGE', '--certificate-key is for --print-join-command', {
+          hint: 'give both, or neither',
+        });
+      }
+    }
     const config = await clusterConfig(options.config, io);
     return withSession(
       options,
@@ -54,10 +69,10 @@ export const command = defineCommand({
           usages: options.usages.length > 0 ? options.usages : [...DEFAULT_TOKEN_USAGES],
           groups: options.groups.length > 0 ? options.groups : [...DEFAULT_TOKEN_GROUPS],
         };
-        const { join } = await createToken(session, spec);
+        const { join } = await createToken(session, spec, options.certificateKey);
         return { data: { ...spec, joinCommand: join }, text: options.printJoinCommand ? join : spec.token };
       },
-      { config, quiet: true, hosts: [firstControlPlane(config).name] },
+      { config, quiet: true, hosts: [] },
     );
   },
 });

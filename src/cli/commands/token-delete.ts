@@ -1,4 +1,3 @@
-import { firstControlPlane } from '../../config/inventory.js';
 import { deleteTokens } from '../../workflows/token.js';
 import { CLUSTER_OPTIONS, clusterConfig, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
@@ -19,7 +18,7 @@ export const command = defineCommand({
         const ids = await deleteTokens(session, args);
         return { data: { deleted: ids }, text: ids.map((id) => `bootstrap token ${id} deleted`).join('\n') };
       },
-      { config, quiet: true, hosts: [firstControlPlane(config).name] },
+      { config, quiet: true, hosts: [] },
     );
   },
 });

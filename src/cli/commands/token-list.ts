@@ -1,4 +1,3 @@
-import { firstControlPlane } from '../../config/inventory.js';
 import type { BootstrapTokenSpec } from '../../config/types.js';
 import { table } from '../../report/table.js';
 import { listTokens } from '../../workflows/token.js';
@@ -23,7 +22,7 @@ export const command = defineCommand({
         const rows = tokens.map((token) => rowOf(token, session.context.now()));
         return { data: tokens, text: rows.length === 0 ? 'no bootstrap tokens' : table(COLUMNS, rows) };
       },
-      { config, quiet: true, hosts: [firstControlPlane(config).name] },
+      { config, quiet: true, hosts: [] },
     );
   },
 });

@@ -104,6 +104,10 @@ export const etcdMembers: Rule = ({ Cluster }, report, note) => {
   const hosts = Cluster?.spec.hosts ?? [];
   for (const [i, host] of hosts.entries()) {
     if (host.role !== 'etcd') continue;
+    if (host.state === 'absent') {
+      const message = 'a member can not be taken out of an etcd of its own hosts yet: leave the host in';
+      report('Cluster', [...HOSTS, i, 'state'], message);
+    }
     for (const field of ['labels', 'taints'] as const) {
       if (Object.keys(host[field] ?? {}).length === 0) continue;
       report('Cluster', [...HOSTS, i, field], 'a host of role etcd is no node', { at: 'key' });

@@ -116,6 +116,17 @@ const runtime = z
   })
   .describe('Container runtime.');
 
+const here = (what: string) =>
+  required(() => undefined).describe(`${what}, on the machine where keelson runs.`);
+
+const externalEtcd = z
+  .strictObject({
+    caFile: here('CA certificate of etcd'),
+    certFile: here('Client certificate'),
+    keyFile: here('Client key'),
+  })
+  .describe("Brought to the control planes at the paths of ClusterConfiguration's etcd.external.");
+
 /** keelson.dev/v1alpha1 Cluster, as a user writes it. */
 export const cluster = z
   .strictObject({
@@ -133,6 +144,7 @@ export const cluster = z
         network: network.optional(),
         bundle: z.string().optional().describe('Directory of the bundle with binaries and images.'),
         runtime: runtime.optional(),
+        externalEtcd: externalEtcd.optional(),
         ignorePreflightErrors: names(
           'Preflight checks to report as warnings, by their Kubernetes names.',
         ).optional(),

@@ -44,7 +44,7 @@ export const initConfiguration = z
     localAPIEndpoint: apiEndpoint.optional().describe('API server of the first control plane.'),
     certificateKey: checked(checkCertificateKey)
       .optional()
-      .describe('Accepted; keelson needs no uploaded certificates.'),
+      .describe('Key that --upload-certs encrypts with; keelson itself needs no uploaded certificates.'),
     skipPhases: skipPhases.optional(),
     patches: patches.optional().describe('Patches for the first control plane.'),
     timeouts: timeouts.optional(),

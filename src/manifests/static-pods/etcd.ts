@@ -16,7 +16,7 @@ import {
 } from './pod.js';
 import { directory, hostPathMounts } from './volumes.js';
 
-const CLIENT_PORT = 2379;
+export const CLIENT_PORT = 2379;
 const PEER_PORT = 2380;
 const METRICS_PORT = 2381;
 

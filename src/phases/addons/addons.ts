@@ -1,5 +1,6 @@
 import { imageByName } from '../../bundle/bundle.js';
 import type { KubeObject } from '../../cluster/client.js';
+import { firstControlPlane } from '../../config/inventory.js';
 import { corednsObjects } from '../../manifests/coredns.js';
 import { flannelObjects } from '../../manifests/flannel.js';
 import { kubeProxyObjects } from '../../manifests/kube-proxy.js';
@@ -47,11 +48,12 @@ export const kubeProxy = objectsPhase({
 export const coredns = objectsPhase({
   name: 'addon/coredns',
   summary: 'CoreDNS',
-  needs: [API, ADDON_IMAGES, NETWORK],
+  needs: [API, ADDON_IMAGES],
+  after: [NETWORK],
   provides: [ADDONS],
   runIf: ({ config }) => config.cluster.dns.disabled !== true,
-  objects: ({ config, patches, first }) =>
-    asObjects(corednsObjects(config, { patches: patches.get(first.name) ?? [] })),
+  objects: ({ config, patches }) =>
+    asObjects(corednsObjects(config, { patches: patches.get(firstControlPlane(config).name) ?? [] })),
 });
 
 export const flannel = objectsPhase({

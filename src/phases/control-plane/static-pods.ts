@@ -1,20 +1,37 @@
 import type { HostPhase } from '../../engine/phase.js';
-import { CREDENTIALS, ETCD, ETCD_CLUSTER, STATIC_PODS } from '../artefacts.js';
+import type { ReadResult } from '../../host/types.js';
+import type { EtcdMembership } from '../../manifests/static-pods/etcd.js';
+import {
+  API,
+  API_PODS,
+  CONTROLLER_IMAGES,
+  CONTROLLER_PODS,
+  CREDENTIALS,
+  ETCD,
+  ETCD_CLUSTER,
+} from '../artefacts.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
+import { membershipIn } from '../etcd-manifest.js';
 import { MANIFESTS_DIR } from '../paths.js';
 import { renderedChanges, SURROUNDINGS, verdictOf } from '../rendered.js';
 
-type Particulars = Pick<HostPhase<PhaseContext>, 'name' | 'target' | 'needs' | 'provides' | 'runIf'>;
+type Particulars = Pick<
+  HostPhase<PhaseContext>,
+  'name' | 'target' | 'needs' | 'provides' | 'runIf' | 'group'
+>;
 
-function staticPodPhase(component: string, particulars: Particulars) {
+function staticPodPhase(
+  component: string,
+  particulars: Particulars,
+  membershipOf: (seen: ReadResult) => EtcdMembership = () => ({}),
+) {
   const path = `${MANIFESTS_DIR}/${component}.yaml`;
   return defineHostPhase({
     ...particulars,
     summary: `static pod manifest of ${component}`,
-    group: 'static-pods',
     observe: () => ({ files: [path], ...SURROUNDINGS }),
     plan: (context, host, seen) => {
-      const changes = renderedChanges(context, host, seen, [path]).map((change) =>
+      const changes = renderedChanges(context, host, seen, [path], membershipOf(seen)).map((change) =>
         change.kind === 'file' && change.op === 'update' ? { ...change, disrupts: true } : change,
       );
       return verdictOf(changes);
@@ -22,24 +39,45 @@ function staticPodPhase(component: string, particulars: Particulars) {
   });
 }
 
-const controlPlanePhase = (name: string, component: string) =>
-  staticPodPhase(component, {
+/** A member that once joined stays what it joined, also where it has become the one that others join. */
+function membershipOnFirst(seen: ReadResult): EtcdMembership {
+  const membership = membershipIn(seen);
+  return membership?.initialClusterState === 'existing' ? membership : {};
+}
+
+/** kubeadm's `etcd local` and `control-plane apiserver` phases: what an API needs. */
+export const apiPods = [
+  staticPodPhase(
+    'etcd',
+    {
+      name: 'etcd/local',
+      target: 'first-control-plane',
+      group: 'api-pods',
+      needs: [CREDENTIALS],
+      provides: [ETCD, API_PODS],
+      runIf: (context) => context.config.cluster.etcd.external === undefined,
+    },
+    membershipOnFirst,
+  ),
+  staticPodPhase('kube-apiserver', {
+    name: 'control-plane/apiserver',
+    target: 'control-planes',
+    group: 'api-pods',
+    needs: [CREDENTIALS, ETCD, ETCD_CLUSTER],
+    provides: [API_PODS],
+  }),
+];
+
+/**
+ * kubeadm's other `control-plane` phases. These pods come when the API answers: before, they would take
+ * processors from its start, be refused, and try again seconds later.
+ */
+export const controllerPods = ['controller-manager', 'scheduler'].map((name) =>
+  staticPodPhase(`kube-${name}`, {
     name: `control-plane/${name}`,
     target: 'control-planes',
-    needs: [CREDENTIALS, ETCD, ETCD_CLUSTER],
-    provides: [STATIC_PODS],
-  });
-
-/** kubeadm's `etcd local` and `control-plane …` phases. */
-export const staticPods = [
-  staticPodPhase('etcd', {
-    name: 'etcd/local',
-    target: 'first-control-plane',
-    needs: [CREDENTIALS],
-    provides: [ETCD, STATIC_PODS],
-    runIf: (context) => context.config.cluster.etcd.external === undefined,
+    group: 'controller-pods',
+    needs: [CREDENTIALS, CONTROLLER_IMAGES, API],
+    provides: [CONTROLLER_PODS],
   }),
-  controlPlanePhase('apiserver', 'kube-apiserver'),
-  controlPlanePhase('controller-manager', 'kube-controller-manager'),
-  controlPlanePhase('scheduler', 'kube-scheduler'),
-];
+);

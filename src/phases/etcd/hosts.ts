@@ -5,14 +5,11 @@ import type { Host } from '../../host/types.js';
 import { type EtcdMembership, etcdPeerUrl, firstMembers } from '../../manifests/static-pods/etcd.js';
 import { CREDENTIALS, ETCD_CLUSTER, ETCD_MEMBER, IMAGES, KUBELET } from '../artefacts.js';
 import { defineClusterPhase, defineHostPhase, type PhaseContext } from '../context.js';
+import { ETCD_MANIFEST, membershipIn } from '../etcd-manifest.js';
 import { withHostEvidence } from '../evidence.js';
-import { MANIFESTS_DIR } from '../paths.js';
 import { renderedChanges, renderedFor, SURROUNDINGS, verdictOf } from '../rendered.js';
-import { joinMember, memberOn } from './join.js';
-import { ETCD_MANIFEST, membershipOf } from './membership.js';
-
-/** Its presence says that etcd may hold a cluster's data. */
-const API_SERVER_MANIFEST = `${MANIFESTS_DIR}/kube-apiserver.yaml`;
+import { etcdOn } from './access.js';
+import { joinMember } from './join-member.js';
 
 /** Milliseconds for members to elect a leader, or for one to come back. */
 const SERVING_MS = 120_000;
@@ -33,7 +30,7 @@ export const startMember = defineHostPhase({
   provides: [ETCD_MEMBER],
   observe: () => ({ files: [ETCD_MANIFEST], ...SURROUNDINGS }),
   plan: (context, host, seen) => {
-    const membership = membershipOf(seen);
+    const membership = membershipIn(seen);
     if (membership === null)
       return verdictOf([{ kind: 'action', name: 'start', summary: `start the etcd member of ${host}` }]);
     const changes: Change[] = renderedChanges(context, host, seen, [ETCD_MANIFEST], membership).map(
@@ -56,11 +53,12 @@ async function start(context: PhaseContext, host: Host): Promise<void> {
   const found = await Promise.all(
     others.map(async (name) => ({
       name,
-      membership: membershipOf(await context.reader(name).read({ files: [ETCD_MANIFEST] })),
+      membership: membershipIn(await context.reader(name).read({ files: [ETCD_MANIFEST] })),
     })),
   );
   const started = found.filter(({ membership }) => membership !== null);
-  if (!(await isInUse(context))) {
+  // Where an API server was, a member without data must not pass for one that never started.
+  if (!context.established) {
     const begun = started.find(({ membership }) =>
       membership?.initialCluster.some((member) => member.peerURL === peerURL),
     );
@@ -83,12 +81,6 @@ async function start(context: PhaseContext, host: Host): Promise<void> {
   return joinMember(context, host, through.name);
 }
 
-/** An API server was there: a member without data must not pass for one that never started. */
-async function isInUse({ reader, first }: PhaseContext): Promise<boolean> {
-  const seen = await reader(first.name).read({ stats: [API_SERVER_MANIFEST] });
-  return (seen.files.get(API_SERVER_MANIFEST)?.type ?? 'missing') !== 'missing';
-}
-
 async function putManifest(context: PhaseContext, host: Host, membership: EtcdMembership): Promise<void> {
   const seen = await host.read(SURROUNDINGS);
   const manifest = renderedFor(context, host.name, seen, membership).get(ETCD_MANIFEST);
@@ -105,7 +97,7 @@ async function silence(context: PhaseContext, name: string): Promise<string | nu
 }
 
 async function unanswered(context: PhaseContext, name: string): Promise<string | null> {
-  const client = await memberOn(context, name);
+  const client = await etcdOn(context, name);
   try {
     // Linearizable: only a member with a leader answers.
     await client.members();

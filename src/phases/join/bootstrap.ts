@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../cluster/client.js';
+import type { ClusterClient, KubeObject } from '../../cluster/client.js';
 import { parseGoDuration } from '../../config/go-duration.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import type { Host } from '../../host/types.js';
@@ -15,7 +15,8 @@ import { controlPlaneUrl } from '../../manifests/addresses.js';
 import { KUBELET_UNIT } from '../../manifests/kubelet.js';
 import { SECRET_MODE } from '../../pki/table.js';
 import type { PhaseContext } from '../context.js';
-import { BOOTSTRAP_KUBELET_CONF, KUBELET_CLIENT_CERTIFICATE } from '../paths.js';
+import { BOOTSTRAP_KUBELET_CONF, KUBELET_CLIENT_CERTIFICATE, MANIFESTS_DIR } from '../paths.js';
+import { type Bootstrapping, signBootstrapRequest } from './sign.js';
 
 /** Long enough for a slow host, short enough to be worthless afterwards; deleted as soon as it was used. */
 const TOKEN_TTL = '15m0s';
@@ -53,8 +54,11 @@ export async function bootstrapKubelet(context: PhaseContext, host: Host): Promi
     const server = controlPlaneUrl(context.config);
     const text = bootstrapKubeconfig({ server, caPem: await context.trust.ensureCa() }, token);
     await host.put([{ path: BOOTSTRAP_KUBELET_CONF, content: Buffer.from(text), mode: SECRET_MODE }]);
+    // The kubelet watches the directory only if it is there; else it looks every 20 seconds.
+    await host.exec(['mkdir', '-p', '-m', '700', MANIFESTS_DIR]);
     await host.service('restart', KUBELET_UNIT);
-    await awaitCertificate(context, host, server);
+    const node = context.hostNamed(host.name).nodeRegistration.name;
+    await whileSigning(context, client, { node, tokenId: id }, () => awaitCertificate(context, host, server));
   } finally {
     await client.remove({
       apiVersion: 'v1',
@@ -62,6 +66,28 @@ export async function bootstrapKubelet(context: PhaseContext, host: Host): Promi
       namespace: TOKEN_NAMESPACE,
       name: tokenSecretName(id),
     });
+  }
+}
+
+/** Signs the kubelet's request while `work` waits for the certificate; without a CA key others have to sign. */
+async function whileSigning(
+  context: PhaseContext,
+  client: ClusterClient,
+  bootstrapping: Bootstrapping,
+  work: () => Promise<void>,
+): Promise<void> {
+  const authority = await context.trust.authority();
+  if (authority === null) return work();
+  const done = new AbortController();
+  const signal = AbortSignal.any([context.signal, done.signal]);
+  const signing = signBootstrapRequest(context, client, authority, bootstrapping, signal);
+  // Once the certificate is there nothing is left to sign; before, a refusal ends the wait.
+  const refused = signing.then(() => new Promise<never>(() => undefined));
+  refused.catch(() => undefined);
+  try {
+    await Promise.race([work(), refused]);
+  } finally {
+    done.abort();
   }
 }
 

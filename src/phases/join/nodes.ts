@@ -5,7 +5,6 @@ import { KUBELET_UNIT } from '../../manifests/kubelet.js';
 import { CERTIFICATE_MODE, certificatePaths } from '../../pki/table.js';
 import {
   API,
-  CONTROLLERS,
   CREDENTIALS,
   IMAGES,
   JOIN_RIGHTS,
@@ -46,7 +45,7 @@ function joinPhase({ bringsCa, ...phase }: JoinPhase) {
   });
 }
 
-const HOST_NEEDS = [API, CONTROLLERS, JOIN_RIGHTS, RUNTIME, IMAGES, KUBELET_BINARIES];
+const HOST_NEEDS = [API, JOIN_RIGHTS, RUNTIME, IMAGES, KUBELET_BINARIES];
 
 export const joinWorker = joinPhase({
   name: 'join/worker',

@@ -6,7 +6,7 @@ import { KUBELET_UNIT } from '../../manifests/kubelet.js';
 import { localServerUrl } from '../../pki/endpoint.js';
 import { kubeconfigYaml, readKubeconfig } from '../../pki/kubeconfig.js';
 import { SECRET_MODE } from '../../pki/table.js';
-import { API, KUBELET, STATIC_PODS } from '../artefacts.js';
+import { API, API_PODS, KUBELET } from '../artefacts.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
 import { withHostEvidence } from '../evidence.js';
 import { KUBELET_CLIENT_CERTIFICATE, KUBELET_CONF } from '../paths.js';
@@ -25,7 +25,7 @@ export const finalizeKubelet = defineHostPhase({
   name: 'kubelet-finalize',
   summary: 'control planes’ kubelets use the certificate that they rotate and the API server beside them',
   target: 'control-planes',
-  needs: [API, KUBELET, STATIC_PODS],
+  needs: [API, KUBELET, API_PODS],
   provides: [],
   observe: () => ({ files: [KUBELET_CONF] }),
   plan: (context, host, seen) => {
@@ -75,8 +75,15 @@ async function finalize(context: PhaseContext, host: Host): Promise<void> {
     ],
   });
   await host.put([{ path: KUBELET_CONF, content: Buffer.from(pointed), mode: SECRET_MODE }]);
-  // As kubeadm does. It also registers the node at once, which the kubelet itself tries ever more rarely.
-  await host.service('restart', KUBELET_UNIT);
+  // A kubelet that runs with the same identity and server needs no restart. One that waits to register does:
+  // it tries ever more rarely.
+  if (view.server !== server || !(await isRegistered(context, host)))
+    await host.service('restart', KUBELET_UNIT);
+}
+
+async function isRegistered(context: PhaseContext, host: Host): Promise<boolean> {
+  const { name } = context.hostNamed(host.name).nodeRegistration;
+  return (await context.api()?.get({ apiVersion: 'v1', kind: 'Node', name })) != null;
 }
 
 /** The API server of this host has to serve before its kubelet depends on it. */

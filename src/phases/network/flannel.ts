@@ -1,4 +1,3 @@
-import type { Artefact, Target } from '../../engine/phase.js';
 import { ADDONS, NETWORK, NETWORK_APPLIED, NODES } from '../artefacts.js';
 import { defineHostPhase } from '../context.js';
 import { verdictOf } from '../rendered.js';
@@ -13,51 +12,29 @@ while ! [ -s ${SUBNET_FILE} ]; do
 done
 `;
 
-interface FlannelPhase {
-  name: string;
-  summary: string;
-  target: Exclude<Target, 'cluster'>;
-  needs: readonly Artefact[];
-  provides: readonly Artefact[];
-}
-
-function flannelPhase(spec: FlannelPhase) {
-  return defineHostPhase({
-    ...spec,
-    runIf: ({ config }) => config.spec.network.plugin === 'flannel',
-    observe: () => ({ stats: [SUBNET_FILE] }),
-    plan: (_context, _host, seen) => {
-      if (seen.files.get(SUBNET_FILE)?.type === 'file') return verdictOf([]);
-      const summary = `wait until flannel has written ${SUBNET_FILE}`;
-      return verdictOf([{ kind: 'action', name: 'wait', summary }]);
-    },
-    actions: {
-      wait: async (context, host) => {
-        await host.script(
-          { name: 'network/await-flannel', text: AWAIT_SUBNET },
-          { timeoutMs: 150_000, signal: context.signal },
-        );
-      },
-    },
-  });
-}
-
 /**
  * A pod that is created before flannel serves its node fails and is only tried again after many seconds, so
- * CoreDNS is not created before the first node has its network.
+ * CoreDNS comes after this.
  */
-export const flannelStarted = flannelPhase({
-  name: 'network/started',
-  summary: 'flannel serves the first control plane',
-  target: 'first-control-plane',
-  needs: [NETWORK_APPLIED],
-  provides: [NETWORK],
-});
-
-export const flannelReady = flannelPhase({
+export const flannelReady = defineHostPhase({
   name: 'network/ready',
   summary: 'flannel serves every node',
   target: 'nodes',
   needs: [NETWORK_APPLIED, NODES],
-  provides: [ADDONS],
+  provides: [NETWORK, ADDONS],
+  runIf: ({ config }) => config.spec.network.plugin === 'flannel',
+  observe: () => ({ stats: [SUBNET_FILE] }),
+  plan: (_context, _host, seen) => {
+    if (seen.files.get(SUBNET_FILE)?.type === 'file') return verdictOf([]);
+    const summary = `wait until flannel has written ${SUBNET_FILE}`;
+    return verdictOf([{ kind: 'action', name: 'wait', summary }]);
+  },
+  actions: {
+    wait: async (context, host) => {
+      await host.script(
+        { name: 'network/await-flannel', text: AWAIT_SUBNET },
+        { timeoutMs: 150_000, signal: context.signal },
+      );
+    },
+  },
 });

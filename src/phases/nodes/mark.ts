@@ -1,7 +1,9 @@
+import type { KubeObject } from '../../cluster/client.js';
 import type { ResolvedHost, Taint } from '../../config/types.js';
 import { API, KUBELET, NODES } from '../artefacts.js';
 import { defineClusterPhase, type PhaseContext } from '../context.js';
-import { markNode, type NodeWishes, nodesVerdict } from './node-objects.js';
+import { markNode, nodesVerdict } from './node-objects.js';
+import { type NodePatch, nodePatch, taintKey, taintsOf } from './node-patch.js';
 
 const CONTROL_PLANE_LABELS = {
   'node-role.kubernetes.io/control-plane': '',
@@ -15,8 +17,16 @@ function hostsOf(context: PhaseContext): ResolvedHost[] {
   return context.inventory.filter(({ role }) => role !== 'etcd').map((host) => context.hostNamed(host.name));
 }
 
-function controlPlaneWishes(host: ResolvedHost): NodeWishes {
-  return { labels: CONTROL_PLANE_LABELS, taints: host.nodeRegistration.taints ?? [CONTROL_PLANE_TAINT] };
+/** Adds the role's labels, and kubeadm's taint where the file says nothing of taints. */
+function controlPlanePatch(host: ResolvedHost, node: KubeObject): NodePatch | null {
+  const labels = Object.fromEntries(
+    Object.entries(CONTROL_PLANE_LABELS).filter(([key, value]) => node.metadata.labels?.[key] !== value),
+  );
+  const wanted = host.nodeRegistration.taints ?? [CONTROL_PLANE_TAINT];
+  const present = taintsOf(node).map(taintKey);
+  const setTaints = wanted.filter((taint) => !present.includes(taintKey(taint)));
+  if (Object.keys(labels).length + setTaints.length === 0) return null;
+  return { labels, annotations: {}, setTaints, removeTaints: [] };
 }
 
 export const markControlPlane = defineClusterPhase({
@@ -29,32 +39,33 @@ export const markControlPlane = defineClusterPhase({
     nodesVerdict(
       context,
       hostsOf(context).filter((host) => host.role === 'control-plane'),
-      controlPlaneWishes,
+      controlPlanePatch,
     ),
   actions: {
     mark: (context, change) => {
       const host = context.hostNamed(change.params?.host ?? '');
-      return markNode(context, 'mark-control-plane', host, controlPlaneWishes(host));
+      return markNode(context, 'mark-control-plane', host, controlPlanePatch);
     },
   },
 });
 
-/** A worker's taints from nodeRegistration are set by its kubelet when it registers. */
-function inventoryWishes(host: ResolvedHost): NodeWishes {
-  return { labels: host.labels, taints: [] };
+/** Kubelets set taints of the file when they register; later changes of the file are made here. */
+function inventoryPatch(host: ResolvedHost, node: KubeObject): NodePatch | null {
+  const wishes = { labels: host.labels, taints: host.nodeRegistration.taints ?? null };
+  return nodePatch(node, wishes, host.role === 'control-plane' ? [taintKey(CONTROL_PLANE_TAINT)] : []);
 }
 
 export const labelNodes = defineClusterPhase({
   name: 'nodes/labels',
-  summary: 'labels that the inventory gives to nodes',
+  summary: 'labels and taints that the inventory gives to nodes, and those taken away that it gave before',
   target: 'cluster',
   needs: [NODES],
   provides: [],
-  check: (context) => nodesVerdict(context, hostsOf(context), inventoryWishes),
+  check: (context) => nodesVerdict(context, hostsOf(context), inventoryPatch),
   actions: {
     mark: (context, change) => {
       const host = context.hostNamed(change.params?.host ?? '');
-      return markNode(context, 'nodes/labels', host, inventoryWishes(host));
+      return markNode(context, 'nodes/labels', host, inventoryPatch);
     },
   },
 });

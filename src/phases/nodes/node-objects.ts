@@ -5,56 +5,37 @@ import { SATISFIED } from '../../engine/phase.js';
 import { waitUntil } from '../../engine/wait.js';
 import { KeelsonError, toKeelsonError } from '../../errors/keelson-error.js';
 import type { PhaseContext } from '../context.js';
+import { nodeRef } from './cordon.js';
+import { describePatch, type NodePatch, taintsOf } from './node-patch.js';
 
-export interface NodeWishes {
-  labels: Readonly<Record<string, string>>;
-  taints: readonly Taint[];
-}
+/** What a node has to be changed in; null where it is as it should be. */
+export type PatchOf = (host: ResolvedHost, node: KubeObject) => NodePatch | null;
 
-interface NodeSpec {
-  taints?: Taint[];
-}
-
-const nodeRef = (name: string) => ({ apiVersion: 'v1', kind: 'Node', name });
-
-/** What of `wishes` the node lacks: labels with another value, taints that are not there. */
-function lacking(node: KubeObject, wishes: NodeWishes): { labels: Record<string, string>; taints: Taint[] } {
-  const present = (node.spec as NodeSpec | undefined)?.taints ?? [];
-  const labels = Object.entries(wishes.labels).filter(
-    ([key, value]) => node.metadata.labels?.[key] !== value,
-  );
-  const taints = wishes.taints.filter(
-    (taint) => !present.some((other) => other.key === taint.key && other.effect === taint.effect),
-  );
-  return { labels: Object.fromEntries(labels), taints };
-}
-
-/** Compares the Node objects of hosts with what they have to carry. */
+/** Compares the Node objects of hosts with what they have to carry; nodes that are not there yet come later. */
 export async function nodesVerdict(
   context: PhaseContext,
   hosts: readonly ResolvedHost[],
-  wishesOf: (host: ResolvedHost) => NodeWishes,
+  patchOf: PatchOf,
 ): Promise<Verdict> {
   const client = context.api();
-  const verdicts = await Promise.all(
-    hosts.map(async (host): Promise<string | null> => {
-      const wishes = wishesOf(host);
+  const lacking = await Promise.all(
+    hosts.map(async (host) => {
+      const { name } = host.nodeRegistration;
       const node = client === null ? null : await nodeOrNull(client, host);
-      if (node === null) return hasWishes(wishes) ? host.name : null;
-      const missing = lacking(node, wishes);
-      return hasWishes(missing) ? host.name : null;
+      const patch = patchOf(host, node ?? { apiVersion: 'v1', kind: 'Node', metadata: { name } });
+      return patch === null ? null : { host, patch, fresh: node === null };
     }),
   );
-  const names = verdicts.filter((name) => name !== null);
-  if (names.length === 0) return SATISFIED;
+  const found = lacking.filter((entry) => entry !== null);
+  if (found.length === 0) return SATISFIED;
   return {
-    standing: 'missing',
-    reasons: names.map((name) => `node ${name} lacks labels or taints`),
-    changes: names.map((name) => ({
+    standing: found.every(({ fresh }) => fresh) ? 'missing' : 'drifted',
+    reasons: found.map(({ host, patch }) => `node ${host.name}: ${describePatch(patch)}`),
+    changes: found.map(({ host, patch }) => ({
       kind: 'action',
       name: 'mark',
-      summary: `label and taint node ${name}: ${describe(wishesOf(context.hostNamed(name)))}`,
-      params: { host: name },
+      summary: `labels and taints of node ${host.name}: ${describePatch(patch)}`,
+      params: { host: host.name },
     })),
   };
 }
@@ -68,26 +49,12 @@ async function nodeOrNull(client: ClusterClient, host: ResolvedHost): Promise<Ku
   }
 }
 
-function hasWishes(wishes: NodeWishes): boolean {
-  return Object.keys(wishes.labels).length > 0 || wishes.taints.length > 0;
-}
-
-function describe(wishes: NodeWishes): string {
-  const labels = Object.entries(wishes.labels).map(([key, value]) =>
-    value === '' ? key : `${key}=${value}`,
-  );
-  const taints = wishes.taints.map(
-    (taint) => `${taint.key}${taint.value === undefined ? '' : `=${taint.value}`}:${taint.effect}`,
-  );
-  return [...labels, ...taints].join(', ');
-}
-
-/** Waits for the node to register, then adds what it lacks; a conflict with another writer is tried again. */
+/** Waits for the node to register, then changes what has to be; a conflict with another writer is tried again. */
 export async function markNode(
   context: PhaseContext,
   phase: string,
   host: ResolvedHost,
-  wishes: NodeWishes,
+  patchOf: PatchOf,
 ): Promise<void> {
   const name = host.nodeRegistration.name;
   await waitUntil(
@@ -96,14 +63,10 @@ export async function markNode(
       if (client === null) return { met: false, state: 'there is no API yet' };
       const node = await client.get(nodeRef(name));
       if (node === null) return { met: false, state: `node ${name} has not registered` };
-      const missing = lacking(node, wishes);
-      if (!hasWishes(missing)) return { met: true, state: '' };
+      const patch = patchOf(host, node);
+      if (patch === null) return { met: true, state: '' };
       try {
-        const taints = [...((node.spec as NodeSpec | undefined)?.taints ?? []), ...missing.taints];
-        await client.patch(nodeRef(name), {
-          metadata: { resourceVersion: node.metadata.resourceVersion, labels: missing.labels },
-          ...(missing.taints.length === 0 ? {} : { spec: { taints } }),
-        });
+        await client.patch(nodeRef(name), bodyOf(node, patch));
         return { met: true, state: '' };
       } catch (error) {
         const known = toKeelsonError(error);
@@ -121,4 +84,21 @@ export async function markNode(
         context.emit({ type: 'waiting', phase, host: host.name, for: 'node registration', last }),
     },
   );
+}
+
+/** A strategic merge patch; taints are one list, so the version that was looked at goes along. */
+function bodyOf(node: KubeObject, patch: NodePatch): unknown {
+  const isGone = (taint: Taint) =>
+    [...patch.removeTaints, ...patch.setTaints].some(
+      (other) => other.key === taint.key && other.effect === taint.effect,
+    );
+  const taints = [...taintsOf(node).filter((taint) => !isGone(taint)), ...patch.setTaints];
+  return {
+    metadata: {
+      resourceVersion: node.metadata.resourceVersion,
+      labels: patch.labels,
+      annotations: patch.annotations,
+    },
+    ...(patch.setTaints.length + patch.removeTaints.length === 0 ? {} : { spec: { taints } }),
+  };
 }

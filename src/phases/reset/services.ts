@@ -2,6 +2,7 @@ import type { ServiceChange } from '../../engine/types.js';
 import type { UnitState } from '../../host/types.js';
 import { CONTAINERD_UNIT } from '../../manifests/containerd.js';
 import { KUBELET_UNIT } from '../../manifests/kubelet.js';
+import { MEMBERS_OUT } from '../artefacts.js';
 import { defineHostPhase } from '../context.js';
 import { KUBELET_STOPPED, PODS_GONE, RUNTIME_STOPPED } from './artefacts.js';
 import { leftover } from './leftover.js';
@@ -24,7 +25,7 @@ export const stopKubelet = defineHostPhase({
   name: 'reset/kubelet',
   summary: 'the kubelet stopped and disabled, so that it starts nothing again',
   target: 'all',
-  needs: [],
+  needs: [MEMBERS_OUT],
   provides: [KUBELET_STOPPED],
   observe: () => ({ units: [KUBELET_UNIT] }),
   plan: (_context, _host, seen) => leftover(halting(KUBELET_UNIT, seen.units.get(KUBELET_UNIT))),

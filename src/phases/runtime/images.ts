@@ -2,14 +2,15 @@ import { imagesForRole } from '../../bundle/bundle.js';
 import type { BundleImage } from '../../bundle/lock.js';
 import type { Artefact, Target } from '../../engine/phase.js';
 import type { ImageChange } from '../../engine/types.js';
-import { ADDON_IMAGES, IMAGES, RUNTIME } from '../artefacts.js';
+import { ADDON_IMAGES, CONTROLLER_IMAGES, IMAGES, RUNTIME } from '../artefacts.js';
 import { ON_DEMAND_IMAGES } from '../blobs.js';
 import type { PhaseContext } from '../context.js';
 import { defineHostPhase } from '../context.js';
 import { verdictOf } from '../rendered.js';
 
-/** Without these a control plane does not come up; everything else can follow while it starts. */
-const STATIC_POD_IMAGES = ['pause', 'etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'];
+/** Without these no API comes up; everything else can follow while it starts. */
+const API_IMAGES = ['pause', 'etcd', 'kube-apiserver'];
+const CONTROLLER_IMAGE_NAMES = ['kube-controller-manager', 'kube-scheduler'];
 
 /** `REF TYPE DIGEST SIZE …` of every image that the kubelet can see. */
 const IMAGES_PROBE = 'ctr --namespace k8s.io images list 2>/dev/null; true';
@@ -59,21 +60,28 @@ function imagesPhase({ name, summary, target, provides, wants }: ImagesPhase) {
   });
 }
 
-/** Images in containerd before anything could want to pull them, those of static pods first. */
+/** Images in containerd before anything could want to pull them, in the order in which a cluster starts. */
 export const imagePhases = [
   imagesPhase({
     name: 'images/control-plane',
-    summary: 'images of the static pods on control planes',
+    summary: 'images of etcd and the API server on control planes',
     target: 'control-planes',
     provides: [IMAGES],
-    wants: (image) => STATIC_POD_IMAGES.includes(image.name),
+    wants: (image) => API_IMAGES.includes(image.name),
+  }),
+  imagesPhase({
+    name: 'images/controllers',
+    summary: 'images of the controller manager and the scheduler on control planes',
+    target: 'control-planes',
+    provides: [CONTROLLER_IMAGES],
+    wants: (image) => CONTROLLER_IMAGE_NAMES.includes(image.name),
   }),
   imagesPhase({
     name: 'images/addons',
     summary: 'images of add-ons and network on control planes',
     target: 'control-planes',
     provides: [ADDON_IMAGES],
-    wants: (image) => !STATIC_POD_IMAGES.includes(image.name),
+    wants: (image) => ![...API_IMAGES, ...CONTROLLER_IMAGE_NAMES].includes(image.name),
   }),
   imagesPhase({
     name: 'images/etcd',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { etcdHosts, memberSettings, nodeHosts } from '../../../src/config/inventory.js';
-import { kubeadmDocuments } from '../../../src/config/print.js';
+import { kubeadmDocuments, printConfig } from '../../../src/config/print.js';
 import { CLUSTER, ETCD_HOSTS, errorOf, KUBEADM, parse, stream } from './support.js';
 
 const WITH_ETCD = `${CLUSTER}${ETCD_HOSTS}`;
@@ -52,5 +52,59 @@ describe('hosts of role etcd', () => {
     expect(parse(stream(`${planes}${two}\n`, endpoint)).notes).toEqual([
       '2 hosts of role etcd tolerate no more failures of etcd than 1: an odd number is better',
     ]);
+  });
+});
+
+describe('spec.externalEtcd', () => {
+  const LOCAL = `${CLUSTER}  externalEtcd: {caFile: etcd/ca.crt, certFile: ~/c.crt, keyFile: /k}\n`;
+  const FULL = `${KUBEADM}etcd: {external: {endpoints: ["https://e:2379"], caFile: /a, certFile: /b, keyFile: /c}}\n`;
+
+  it('names files on the operator’s machine, and is the same after printing and reading', () => {
+    const config = parse(stream(LOCAL, FULL));
+    expect(config.spec.externalEtcd).toEqual({
+      caFile: '/etc/keelson/etcd/ca.crt',
+      certFile: '/home/op/c.crt',
+      keyFile: '/k',
+    });
+    expect(parse(printConfig(config)).spec).toEqual(config.spec);
+  });
+
+  it('needs to know where they go', () => {
+    expect(errorOf(stream(LOCAL, KUBEADM)).message).toContain('needs caFile, certFile and keyFile');
+  });
+});
+
+describe('addresses of two families', () => {
+  const NETWORKING = '{podSubnet: "10.244.0.0/16,fd00:1::/56", serviceSubnet: "10.96.0.0/16,fd00:2::/112"}';
+  const dual = KUBEADM.replace('{podSubnet: 10.244.0.0/16}', NETWORKING);
+  const both = CLUSTER.replaceAll(/address: (10\.0\.0\.(\d))/g, 'address: $1, nodeIP: "$1,fc00::000$2"');
+
+  it('are told to the kubelet, canonical', () => {
+    const [cp1] = parse(stream(both, dual)).hosts;
+    expect(cp1).toMatchObject({ nodeIP: '10.0.0.1', secondaryNodeIP: 'fc00::1' });
+    expect(cp1?.nodeRegistration.kubeletExtraArgs).toEqual([{ name: 'node-ip', value: '10.0.0.1,fc00::1' }]);
+  });
+
+  it('leave a --node-ip of the user’s as it is', () => {
+    const own = 'nodeRegistration: {kubeletExtraArgs: [{name: node-ip, value: 10.0.0.1}]}';
+    const text = stream(both.replace('nodeIP: "10.0.0.1', `${own}, nodeIP: "10.0.0.1`), dual);
+    expect(parse(text).hosts[0]?.nodeRegistration.kubeletExtraArgs).toEqual([
+      { name: 'node-ip', value: '10.0.0.1' },
+    ]);
+  });
+
+  it('are the same after printing and reading', () => {
+    const config = parse(stream(both, dual));
+    expect({ ...parse(printConfig(config)), notes: [] }).toEqual({ ...config, notes: [] });
+  });
+
+  it('are needed where pods have both, the first of the family that services have first', () => {
+    expect(errorOf(stream(CLUSTER, dual)).message).toContain('pods have IPv6 addresses, and cp1 has none');
+    const swapped = both.replaceAll(/nodeIP: "([^,]+),([^"]+)"/g, 'nodeIP: "$2,$1"');
+    expect(errorOf(stream(swapped, dual)).message).toContain(
+      'the API server would advertise fc00::1, but services have IPv4 addresses first',
+    );
+    const same = CLUSTER.replace('address: 10.0.0.1', 'address: 10.0.0.1, nodeIP: "10.0.0.1,10.0.0.9"');
+    expect(errorOf(stream(same, KUBEADM)).message).toContain('one of IPv4 and one of IPv6');
   });
 });

@@ -145,6 +145,30 @@ describe('runTasks', () => {
     });
   });
 
+  it('goes on after a failure of what it only waits for, but not before', async () => {
+    const log: string[] = [];
+    const door = gate();
+    const a = stepPhase(
+      'a',
+      async (host) => {
+        if (host !== 'w1') return;
+        await door.passed;
+        throw new KeelsonError('REMOTE_COMMAND', 'no network');
+      },
+      { provides: [inCluster('network')] },
+    );
+    const b = stepPhase('b', (host) => void log.push(host), {
+      target: 'first-control-plane',
+      after: [inCluster('network')],
+    });
+    const { result } = await start([a, b]);
+    await settle();
+    expect(log).toEqual([]);
+    door.open();
+    await expect(result).rejects.toMatchObject({ host: 'w1', phase: 'a' });
+    expect(log).toEqual(['cp1']);
+  });
+
   it('says HOSTS_FAILED where hosts failed differently, and keeps the code where they failed alike', async () => {
     const failing = (codes: Record<string, 'DEADLINE' | 'REMOTE_COMMAND'>) =>
       stepPhase('a', (host) => {

@@ -28,6 +28,7 @@ export function fakeHosts(inventory: readonly HostEntry[] = HOSTS): Map<string, 
 interface PhaseOptions {
   target?: Exclude<Target, 'cluster'>;
   needs?: readonly Artefact[];
+  after?: readonly Artefact[];
   provides?: readonly Artefact[];
   serial?: boolean;
 }
@@ -82,12 +83,13 @@ export function stepPhase(
   };
 }
 
-function base(name: string, { target = 'all', needs = [], provides = [], serial }: PhaseOptions) {
+function base(name: string, { target = 'all', needs = [], after = [], provides = [], serial }: PhaseOptions) {
   return {
     name,
     summary: name,
     target,
     needs,
+    after,
     provides,
     ...(serial === undefined ? {} : { serial }),
   };

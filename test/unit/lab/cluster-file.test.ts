@@ -42,6 +42,12 @@ describe("the lab's cluster.yaml", () => {
       kind: 'ClusterConfiguration',
       kubernetesVersion: 'v1.36.3',
       networking: { podSubnet: '10.244.0.0/16' },
+      controllerManager: {
+        extraArgs: [
+          { name: 'kube-api-qps', value: '200' },
+          { name: 'kube-api-burst', value: '400' },
+        ],
+      },
     });
   });
 

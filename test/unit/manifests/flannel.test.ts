@@ -66,6 +66,26 @@ describe('flannel', () => {
     });
   });
 
+  it('has flanneld use the network of the nodes’ own addresses', () => {
+    const flanneld = (podSubnet: string) => {
+      const { cluster, hosts } = config();
+      const hostsV6 = hosts.map((host, i) => ({ ...host, nodeIP: `fd00::${i + 1}` }));
+      const networking = { ...cluster.networking, podSubnet };
+      const v6 = podSubnet.startsWith('fd');
+      return JSON.stringify(
+        flannelObjects({
+          ...config(),
+          hosts: v6 ? hostsV6 : hosts,
+          cluster: { ...cluster, networking },
+        }).at(-1),
+      );
+    };
+    expect(flanneld('10.244.0.0/16')).toContain('--iface=$(HOST_IP)');
+    expect(flanneld('10.244.0.0/16,fd01::/56')).toContain('--iface=$(HOST_IP)');
+    expect(flanneld('fd01::/56')).toContain('--iface=$(HOST_IP)');
+    expect(flanneld('fd01::/56,10.244.0.0/16')).toContain('--public-ipv6=$(HOST_IP)');
+  });
+
   it('uses other images if told', () => {
     const images = { flannel: 'example.com/f:1', cniPlugin: 'example.com/p:1' };
     const daemonSet = flannelObjects(config(), images).at(-1) as DaemonSet;

@@ -34,6 +34,13 @@ describe('kubelet flags', () => {
     );
   });
 
+  it('say the address in the cluster where the default route has another one, or there is none', () => {
+    const flags = (defaultAddress: string | null) => kubeletFlagsFile(config(), W1, { defaultAddress });
+    expect(flags(W1.nodeIP)).toBe('KUBELET_KUBEADM_ARGS=""\n');
+    expect(flags('10.0.2.15')).toBe(`KUBELET_KUBEADM_ARGS="--node-ip=${W1.nodeIP}"\n`);
+    expect(flags(null)).toBe(`KUBELET_KUBEADM_ARGS="--node-ip=${W1.nodeIP}"\n`);
+  });
+
   it("come before the user's, which win", () => {
     const { nodeRegistration } = W1;
     const kubeletExtraArgs = [

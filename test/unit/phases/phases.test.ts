@@ -13,7 +13,7 @@ const INVENTORY = [
 ] as const;
 
 const TASKS = APPLY_PHASES.flatMap((phase) =>
-  targetsOf(phase, INVENTORY).map((host) => ({
+  targetsOf(phase, { inventory: INVENTORY }).map((host) => ({
     phase: phase.name,
     host,
     standing: 'satisfied' as const,

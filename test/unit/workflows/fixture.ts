@@ -3,6 +3,7 @@ import { firstControlPlane, hostNamed, presentHosts } from '../../../src/config/
 import type { ClusterConfig } from '../../../src/config/types.js';
 import type { EngineEvent } from '../../../src/engine/events.js';
 import type { PhaseContext } from '../../../src/phases/context.js';
+import { memberView } from '../../../src/phases/member-view.js';
 import { trustStore } from '../../../src/phases/trust-store.js';
 import type { Session } from '../../../src/workflows/session.js';
 import { createFakeHost, type FakeHost } from '../../fakes/fake-host.js';
@@ -89,9 +90,12 @@ export function fakeSession(config: ClusterConfig = cluster()): FakeSession {
     config,
     bundle: BUNDLE,
     first: firstControlPlane(config),
+    established: false,
+    members: memberView(),
     facts: new Map(),
     trust,
     patches: new Map(),
+    certificateKey: null,
     emit,
     now: () => Date.now(),
     signal: new AbortController().signal,
@@ -117,6 +121,7 @@ export function fakeSession(config: ClusterConfig = cluster()): FakeSession {
       applyObjects: async () => {},
     },
     failures: new Map(),
+    reach: async () => new Map(),
     close: async () => {},
     fakes,
     events,

@@ -3,7 +3,8 @@ import { lstat, mkdtemp, readdir, readlink, rm, symlink } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { isDeadHere, lockScripts } from '../../../src/workflows/lock.js';
+import { isDeadHere, lockScripts, refuseLocked, withLock } from '../../../src/workflows/lock.js';
+import { clusterOfThree, fakeSession } from './fixture.js';
 
 async function lockPath(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'keelson-lock-'));
@@ -103,5 +104,43 @@ describe('a lock of a run that was killed', () => {
     expect(isDeadHere('desk#4194999#a', 'desk')).toBe(true);
     expect(isDeadHere('desk#4194999#a', 'other')).toBe(false);
     expect(isDeadHere('b1946ac92492', 'desk')).toBe(false);
+  });
+});
+
+describe('the lock of a cluster with several control planes', () => {
+  const scripts = (session: ReturnType<typeof fakeSession>, name: string) =>
+    (session.fakes.get(name)?.mutations() ?? []).map(({ what }) => what.split(' ')[0]);
+  const held = { code: 75, stdout: `elsewhere#1#a|ann@desk (apply)|${now() + 50}|50` };
+
+  it('is taken on every one that is connected, and given back on all', async () => {
+    const session = fakeSession(clusterOfThree());
+    await withLock(session, { owner: 'me', run: 'apply' }, async () => {
+      expect(scripts(session, 'cp1')).toEqual(['<lock/acquire>']);
+      expect(scripts(session, 'cp2')).toEqual(['<lock/acquire>']);
+    });
+    expect(scripts(session, 'cp2')).toEqual(['<lock/acquire>', '<lock/release>']);
+    expect(scripts(session, 'w1')).toEqual([]);
+  });
+
+  it('is given back where another run has it on one of them', async () => {
+    const session = fakeSession(clusterOfThree());
+    session.fakes.get('cp2')?.on(/^<lock\/acquire>/, held);
+    const work = async () => {
+      throw new Error('has begun');
+    };
+    await expect(withLock(session, { owner: 'me', run: 'apply' }, work)).rejects.toMatchObject({
+      code: 'LOCKED',
+      host: 'cp2',
+      message: expect.stringContaining('ann@desk (apply)'),
+    });
+    expect(scripts(session, 'cp1')).toEqual(['<lock/acquire>', '<lock/release>']);
+  });
+
+  it('is seen before anything is done, while its holder lives', async () => {
+    const session = fakeSession(clusterOfThree());
+    await refuseLocked(session);
+    session.fakes.get('cp2')?.on('?lock', { stdout: held.stdout });
+    await expect(refuseLocked(session)).rejects.toMatchObject({ code: 'LOCKED', host: 'cp2' });
+    expect(scripts(session, 'cp1')).toEqual([]);
   });
 });

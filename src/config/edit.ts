@@ -1,0 +1,50 @@
+import { type Document, isMap, isSeq, type YAMLMap } from 'yaml';
+import { KeelsonError } from '../errors/keelson-error.js';
+import { parseSource } from './documents.js';
+import { configError } from './problems.js';
+
+/**
+ * The text of a cluster file with a host's `state` set; comments and all other documents stay. The same text where
+ * the host has that state already. Spacing inside of the Cluster document may change.
+ * @throws KeelsonError CONFIG where the text is no YAML, USAGE for a host that it has not
+ */
+export function withHostState(
+  text: string,
+  name: string,
+  state: 'present' | 'absent',
+  file = '<config>',
+): string {
+  const source = parseSource(text, file);
+  if (source.problems.length > 0) throw configError(source.problems);
+  const cluster = source.documents.find(({ kind }) => kind === 'Cluster')?.document;
+  const host = cluster === undefined ? undefined : hostIn(cluster, name);
+  if (cluster === undefined || host === undefined)
+    throw new KeelsonError('USAGE', `${file} has no host ${name}`);
+  if ((host.get('state') ?? 'present') === state) return text;
+  if (state === 'present') host.delete('state');
+  else host.set('state', state);
+  const [from, to] = rangeOf(cluster, text);
+  return text.slice(0, from) + rendered(cluster, text.slice(from, to)) + text.slice(to);
+}
+
+function hostIn(cluster: Document, name: string): YAMLMap | undefined {
+  const hosts = cluster.getIn(['spec', 'hosts']);
+  if (!isSeq(hosts)) return undefined;
+  return hosts.items.find((host): host is YAMLMap => isMap(host) && host.get('name') === name);
+}
+
+/** Only the document's own part of the stream is written anew. */
+function rangeOf(cluster: Document, text: string): [number, number] {
+  const [from = 0, , to = text.length] = cluster.range ?? [];
+  // Comments above the first document are its own, but not of its range.
+  return [/^(\s*#.*\n|\s*\n)*$/.test(text.slice(0, from)) ? 0 : from, to];
+}
+
+/** In the style of the text before: its indentation of lists, and its braces. */
+function rendered(document: Document, before: string): string {
+  return document.toString({
+    lineWidth: 0,
+    indentSeq: !/^( *)[\w.-]+:[ \t]*\n\1- /m.test(before),
+    flowCollectionPadding: !/[{[][^\s{}[\]]/.test(before),
+  });
+}

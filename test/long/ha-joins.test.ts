@@ -1,0 +1,155 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type E2eLab,
+  etcdMembers,
+  keelson,
+  kubectl,
+  labDown,
+  labUp,
+  onNode,
+  succeed,
+  voters,
+} from '../e2e/support.js';
+
+const NAME = 'longjoin';
+const PLANES = ['cp1', 'cp2', 'cp3'];
+const JOINING = ['cp2', 'cp3'];
+
+interface Cut {
+  phase: string;
+  host: string;
+  /** Milliseconds from the phase's beginning. */
+  afterMs: number;
+}
+
+/** Where a join is cut off, in the order in which it gets there; reruns go on from the cut before. */
+const CUTS: readonly Cut[] = [
+  { phase: 'join/control-plane', host: 'cp2', afterMs: 0 },
+  { phase: 'join/control-plane', host: 'cp2', afterMs: 700 },
+  { phase: 'etcd/join', host: 'cp2', afterMs: 0 },
+  { phase: 'etcd/join', host: 'cp2', afterMs: 150 },
+  { phase: 'etcd/join', host: 'cp2', afterMs: 600 },
+  { phase: 'etcd/join', host: 'cp2', afterMs: 1500 },
+  { phase: 'control-plane/apiserver', host: 'cp2', afterMs: 0 },
+  { phase: 'kubelet-finalize', host: 'cp2', afterMs: 0 },
+  { phase: 'etcd/join', host: 'cp3', afterMs: 300 },
+  { phase: 'kubelet-finalize', host: 'cp3', afterMs: 3000 },
+];
+
+describe('control planes whose join is cut off', () => {
+  let lab: E2eLab;
+  beforeAll(async () => {
+    lab = await labUp(NAME, '--control-planes', '3', '--workers', '0', '--no-cluster');
+    await succeed('init', '-c', lab.clusterFile);
+  });
+  afterAll(() => labDown(NAME));
+
+  /** Runs apply and does something at a moment of it. Resolves with its exit code, and whether it came to that. */
+  async function applyCut(cut: Cut, act: (kill: () => void) => Promise<void>) {
+    const child = keelson(['apply', '-c', lab.clusterFile, '--log-format', 'json']);
+    let acted = false;
+    let acting: Promise<void> | undefined;
+    let text = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      const began = text
+        .split('\n')
+        .some(
+          (line) =>
+            line.includes('"task-started"') &&
+            line.includes(`"phase":"${cut.phase}"`) &&
+            line.includes(`"host":"${cut.host}"`),
+        );
+      if (!began || acted) return;
+      acted = true;
+      setTimeout(() => {
+        acting = act(() => child.kill('SIGKILL'));
+      }, cut.afterMs);
+    });
+    const result = await child;
+    await acting;
+    return { acted, exitCode: result.exitCode, stderr: text };
+  }
+
+  async function expectWhole(): Promise<void> {
+    expect(await etcdMembers(lab, 'cp2')).toEqual(voters(...PLANES));
+    const plan = await keelson(['plan', '-c', lab.clusterFile, '--detailed-exitcode']);
+    expect(plan.stdout).toContain('Nothing to change');
+    expect(plan.exitCode).toBe(0);
+    await succeed('kubeconfig', '-c', lab.clusterFile, '--out', lab.kubeconfig, '--replace');
+    await onNode(
+      lab,
+      'cp1',
+      `kubectl --kubeconfig /etc/kubernetes/admin.conf wait --for=condition=Ready ${PLANES.map((name) => `node/${name}`).join(' ')} --timeout=120s`,
+    );
+  }
+
+  /** Takes a control plane out by kubeadm, so that it can join again. */
+  async function takeOut(node: string): Promise<void> {
+    const through = PLANES.find((name) => name !== node) ?? '';
+    await onNode(
+      lab,
+      node,
+      'kubeadm reset -f && rm -rf /etc/cni/net.d/*; ip link delete cni0; ip link delete flannel.1; true',
+    );
+    await onNode(lab, through, `kubectl --kubeconfig /etc/kubernetes/admin.conf delete node ${node}`);
+    expect(await etcdMembers(lab, through)).toEqual(voters(...PLANES.filter((name) => name !== node)));
+  }
+
+  it('converge after SIGKILL at every step', async () => {
+    const reached: boolean[] = [];
+    for (const cut of CUTS) reached.push((await applyCut(cut, async (kill) => kill())).acted);
+    expect(reached.filter(Boolean).length).toBeGreaterThanOrEqual(7);
+    await succeed('apply', '-c', lab.clusterFile);
+    await expectWhole();
+  });
+
+  it.each(JOINING)('converge after the joining host %s was rebooted in the middle', async (node) => {
+    await takeOut(node);
+    const { acted } = await applyCut({ phase: 'etcd/join', host: node, afterMs: 500 }, async () => {
+      await succeed('lab', 'stop', node, '--name', NAME);
+    });
+    expect(acted).toBe(true);
+    await succeed('lab', 'start', node, '--name', NAME);
+    await succeed('apply', '-c', lab.clusterFile);
+    await expectWhole();
+  });
+
+  it('converge after SSH to the joining host was lost in the middle', async () => {
+    await takeOut('cp3');
+    const { acted, exitCode } = await applyCut(
+      { phase: 'etcd/join', host: 'cp3', afterMs: 300 },
+      async () => {
+        await onNode(lab, 'cp3', "pkill -9 -f '^sshd: root'", [0, 255, 137]);
+      },
+    );
+    expect(acted).toBe(true);
+    expect(exitCode).not.toBe(0);
+    await succeed('apply', '-c', lab.clusterFile);
+    await expectWhole();
+  });
+
+  it('joins the first control plane of the file to a cluster that lives on the others', async () => {
+    await takeOut('cp1');
+    await succeed('apply', '-c', lab.clusterFile);
+    await expectWhole();
+    expect(await kubectl(lab, 'get', 'nodes', '-o', 'name')).toContain('node/cp1');
+  });
+
+  it('takes a member back that someone took out, and one that lost its data', async () => {
+    const id = await onNode(lab, 'cp1', `${ETCDCTL} member list | grep ', cp3,' | cut -d, -f1`);
+    await onNode(lab, 'cp1', `${ETCDCTL} member remove ${id.trim()}`);
+    await succeed('apply', '-c', lab.clusterFile);
+    await expectWhole();
+    await onNode(
+      lab,
+      'cp2',
+      'rm /etc/kubernetes/manifests/etcd.yaml && while pgrep -x etcd; do sleep 0.2; done; rm -rf /var/lib/etcd/member',
+    );
+    await succeed('apply', '-c', lab.clusterFile);
+    await expectWhole();
+  });
+});
+
+const PKI = '/etc/kubernetes/pki/etcd';
+const ETCDCTL = `kubectl --kubeconfig /etc/kubernetes/admin.conf -n kube-system exec etcd-cp1 -- etcdctl --cacert ${PKI}/ca.crt --cert ${PKI}/healthcheck-client.crt --key ${PKI}/healthcheck-client.key`;
