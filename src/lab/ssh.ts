@@ -15,7 +15,8 @@ export interface SshLogin {
 
 /**
  * The ssh command line to a machine, by that key and known_hosts only.
- * @param argv command to run there, each argument kept as it is; empty for a login shell
+ * @param argv command to run there: one word is a line for the machine's shell, of several each is kept as it is;
+ *   empty for a login shell
  */
 export function sshCommandLine(login: SshLogin, argv: readonly string[] = []): string[] {
   const options = [
@@ -34,7 +35,7 @@ export function sshCommandLine(login: SshLogin, argv: readonly string[] = []): s
     ...(login.port === 22 ? [] : ['-p', String(login.port)]),
     ...options.flatMap((option) => ['-o', option]),
     `${login.user}@${login.address}`,
-    ...(argv.length === 0 ? [] : ['--', quote(argv)]),
+    ...(argv.length === 0 ? [] : ['--', argv.length === 1 ? String(argv[0]) : quote(argv)]),
   ];
 }
 

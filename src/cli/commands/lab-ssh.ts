@@ -7,7 +7,7 @@ export const command = defineCommand({
   name: 'lab ssh',
   summary: 'a shell or a command on a lab machine',
   details:
-    'Everything after -- is the command: keelson lab ssh cp1 -- crictl ps. Its exit code is keelson’s.',
+    'Everything after -- is the command: keelson lab ssh cp1 -- crictl ps. One word in quotes is a line for the shell there: -- "crictl ps | wc -l". Its exit code is keelson’s.',
   arguments: '<node> [command...]',
   options: LAB_OPTIONS,
   run: async ({ args, options, io }) => {

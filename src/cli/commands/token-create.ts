@@ -1,3 +1,4 @@
+import { parseGoDuration } from '../../config/go-duration.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { parseCertificateKey } from '../../join/certificate-key.js';
 import {
@@ -55,6 +56,12 @@ export const command = defineCommand({
           hint: 'give both, or neither',
         });
       }
+    }
+    const ttl = parseGoDuration(options.ttl);
+    if ('error' in ttl) {
+      throw new KeelsonError('USAGE', `--ttl ${options.ttl}: ${ttl.error}`, {
+        hint: 'for example 24h0m0s, or 0',
+      });
     }
     const config = await clusterConfig(options.config, io);
     return withSession(
