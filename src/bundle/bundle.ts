@@ -44,13 +44,22 @@ export function blobPath(bundle: Bundle, sha256: string): string {
   return join(bundle.dir, 'blobs', 'sha256', sha256);
 }
 
+/** What a host is to a bundle: hosts of role etcd get a part of what control planes get. */
+export type PayloadRole = BundleRole | 'etcd';
+
+/** A container runtime, and a kubelet that keeps one static pod on the host's network running: no CNI plugin. */
+const ETCD_FILES: readonly string[] = ['kubelet', 'containerd', 'containerd-shim-runc-v2', 'ctr', 'runc'];
+const ETCD_IMAGES: readonly string[] = ['pause', 'etcd'];
+
 /** Files that hosts of a role get. */
-export function filesForRole(bundle: Bundle, role: BundleRole): BundleFile[] {
+export function filesForRole(bundle: Bundle, role: PayloadRole): BundleFile[] {
+  if (role === 'etcd') return bundle.lock.files.filter((file) => ETCD_FILES.includes(file.name));
   return bundle.lock.files.filter((file) => file.roles.includes(role));
 }
 
 /** Images that hosts of a role get. */
-export function imagesForRole(bundle: Bundle, role: BundleRole): BundleImage[] {
+export function imagesForRole(bundle: Bundle, role: PayloadRole): BundleImage[] {
+  if (role === 'etcd') return bundle.lock.images.filter((image) => ETCD_IMAGES.includes(image.name));
   return bundle.lock.images.filter((image) => image.roles.includes(role));
 }
 

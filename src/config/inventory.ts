@@ -1,6 +1,6 @@
 import { KeelsonError } from '../errors/keelson-error.js';
 import { didYouMean, nearest } from './suggest.js';
-import type { ClusterConfig, ResolvedHost, Timeouts } from './types.js';
+import type { ClusterConfig, ClusterConfiguration, LocalEtcd, ResolvedHost, Timeouts } from './types.js';
 
 export type ControlPlaneHost = ResolvedHost & {
   localAPIEndpoint: { advertiseAddress: string; bindPort: number };
@@ -45,7 +45,36 @@ export function workers(config: ClusterConfig): ResolvedHost[] {
   return presentHosts(config).filter((host) => host.role === 'worker');
 }
 
-/** Hosts that are to be in the cluster, in the order of the file. */
+/** How the etcd member of a host runs; undefined on hosts that have none. */
+export function memberSettings(
+  cluster: Pick<ClusterConfiguration, 'etcd'>,
+  host: Pick<ResolvedHost, 'role'>,
+): LocalEtcd | undefined {
+  if (host.role === 'etcd') return cluster.etcd.members;
+  return host.role === 'control-plane' ? cluster.etcd.local : undefined;
+}
+
+/** Hosts that are to have an etcd member: control planes, those of role etcd, or none where etcd is run elsewhere. */
+export function memberHosts(config: ClusterConfig): ResolvedHost[] {
+  return presentHosts(config).filter((host) => memberSettings(config.cluster, host) !== undefined);
+}
+
+/** Address at which an etcd member is reached by others. */
+export function memberAddress({ localAPIEndpoint, nodeIP }: ResolvedHost): string {
+  return localAPIEndpoint?.advertiseAddress ?? nodeIP;
+}
+
+/** Hosts of role etcd that are to be there, in the order of the file. */
+export function etcdHosts(config: ClusterConfig): ResolvedHost[] {
+  return presentHosts(config).filter((host) => host.role === 'etcd');
+}
+
+/** Hosts that are nodes of the cluster, in the order of the file: all but those of role etcd. */
+export function nodeHosts(config: ClusterConfig): ResolvedHost[] {
+  return presentHosts(config).filter((host) => host.role !== 'etcd');
+}
+
+/** Hosts that are to be there, in the order of the file. */
 export function presentHosts(config: ClusterConfig): ResolvedHost[] {
   return config.hosts.filter((host) => host.state === 'present');
 }

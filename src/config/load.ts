@@ -6,7 +6,7 @@ import { migrateDocuments } from './migrate.js';
 import { configError } from './problems.js';
 import { resolveConfig } from './resolve.js';
 import { endpointFields, oneEndpoint, virtualAddress } from './rules/endpoint.js';
-import { controlPlanes, joinIdentity, nodeAddresses, uniqueHosts } from './rules/hosts.js';
+import { controlPlanes, etcdMembers, joinIdentity, nodeAddresses, uniqueHosts } from './rules/hosts.js';
 import {
   bootstrapTokens,
   cgroupDriver,
@@ -15,7 +15,14 @@ import {
   ignoredFields,
   validity,
 } from './rules/kubeadm.js';
-import { flannel, hostsOutsideOfRanges, nodeRanges, ranges } from './rules/networking.js';
+import {
+  advertisedFamily,
+  flannel,
+  hostsOutsideOfRanges,
+  nodeFamilies,
+  nodeRanges,
+  ranges,
+} from './rules/networking.js';
 import type { Rule } from './rules/rule.js';
 import { check } from './schema/issues.js';
 import {
@@ -45,10 +52,13 @@ const RULES: readonly Rule[] = [
   uniqueHosts,
   nodeAddresses,
   controlPlanes,
+  etcdMembers,
   joinIdentity,
   ranges,
   nodeRanges,
   hostsOutsideOfRanges,
+  nodeFamilies,
+  advertisedFamily,
   flannel,
   endpointFields,
   virtualAddress,

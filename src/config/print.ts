@@ -15,7 +15,11 @@ import type {
  * again it gives the same configuration. It holds what the file holds, bootstrap tokens included.
  */
 export function printConfig(config: ClusterConfig): string {
-  return printDocuments([clusterDocument(config), ...kubeadmDocuments(config)]);
+  const [cluster, ...others] = kubeadmDocuments(config);
+  const { members } = config.cluster.etcd;
+  // As a file says it: hosts of role etcd, and how their members run.
+  const written = members === undefined ? cluster : { ...cluster, etcd: { local: members } };
+  return printDocuments([clusterDocument(config), written ?? {}, ...others]);
 }
 
 /** Documents as one YAML stream that readers of YAML 1.1 and of 1.2 understand alike. */
@@ -35,14 +39,24 @@ function withoutEmptyVariables(key: unknown, value: unknown): unknown {
  * InitConfiguration says, and without discovery: kubeadm would want that added.
  */
 export function kubeadmDocuments(config: ClusterConfig): object[] {
-  const documents: object[] = [config.cluster, initDocument(config)];
+  const { members: _, ...etcd } = config.cluster.etcd;
+  const documents: object[] = [{ ...config.cluster, etcd }, initDocument(config)];
   const join = joinDocument(config);
   if (join !== null) documents.push(join);
   return [...documents, config.kubelet, config.kubeProxy];
 }
 
 function clusterDocument(config: ClusterConfig): object {
-  const { network, endpoint, bundle, runtime, preparation, ignorePreflightErrors, concurrency } = config.spec;
+  const {
+    network,
+    endpoint,
+    bundle,
+    runtime,
+    preparation,
+    externalEtcd,
+    ignorePreflightErrors,
+    concurrency,
+  } = config.spec;
   const [any] = config.hosts;
   return {
     apiVersion: 'keelson.dev/v1alpha1',
@@ -56,6 +70,7 @@ function clusterDocument(config: ClusterConfig): object {
       ...(bundle === null ? {} : { bundle }),
       runtime,
       preparation,
+      ...(externalEtcd === undefined ? {} : { externalEtcd }),
       ignorePreflightErrors,
       concurrency,
     },
@@ -93,7 +108,7 @@ function hostEntry(host: ResolvedHost, first: boolean): object {
     ...(ssh.identityFile === undefined ? {} : { identityFile: ssh.identityFile }),
     ...(ssh.hostKeyFingerprint === undefined ? {} : { hostKeyFingerprint: ssh.hostKeyFingerprint }),
     jumpHosts: ssh.jumpHosts,
-    nodeIP: host.nodeIP,
+    nodeIP: [host.nodeIP, ...(host.secondaryNodeIP === undefined ? [] : [host.secondaryNodeIP])].join(','),
     ...(host.localAPIEndpoint === null ? {} : { advertiseAddress: host.localAPIEndpoint.advertiseAddress }),
     labels: host.labels,
     ...(host.patchesDirectory === null || first ? {} : { patches: host.patchesDirectory }),

@@ -1,3 +1,4 @@
+import { canonicalAddress } from './cidr.js';
 import type { HostInput } from './schema/cluster.js';
 import type { InitConfigurationInput } from './schema/init-configuration.js';
 import type { Documents } from './schema/kinds.js';
@@ -21,7 +22,7 @@ export function resolveHosts(documents: Documents, around: Surroundings): Resolv
     const document = host === first ? init : join;
     const base = document?.nodeRegistration;
     const patches = host.patches || document?.patches?.directory;
-    const nodeIP = host.nodeIP ?? host.address;
+    const [nodeIP = '', secondaryNodeIP] = (host.nodeIP ?? host.address).split(',').map(canonicalAddress);
     const endpoint = host === first ? init?.localAPIEndpoint : join?.controlPlane?.localAPIEndpoint;
     return {
       name: host.name,
@@ -29,8 +30,9 @@ export function resolveHosts(documents: Documents, around: Surroundings): Resolv
       state: host.state ?? 'present',
       ssh: resolveSsh(host, Cluster?.spec.ssh, around),
       nodeIP,
+      ...(secondaryNodeIP === undefined ? {} : { secondaryNodeIP }),
       labels: host.labels ?? {},
-      nodeRegistration: resolveRegistration(host, base),
+      nodeRegistration: resolveRegistration(host, base, nodeIPFlag(host, nodeIP, secondaryNodeIP)),
       localAPIEndpoint:
         host.role === 'control-plane'
           ? {
@@ -75,10 +77,22 @@ function resolveSsh(
   };
 }
 
-function resolveRegistration(host: HostInput, base: NodeRegistrationInput | undefined): NodeRegistration {
+/** A kubelet finds one address by itself. Whether that is the right one is known once the host was looked at. */
+function nodeIPFlag(host: HostInput, nodeIP: string, secondary: string | undefined): Arg[] {
+  if (secondary === undefined || host.role === 'etcd') return [];
+  return [{ name: 'node-ip', value: `${nodeIP},${secondary}` }];
+}
+
+function resolveRegistration(
+  host: HostInput,
+  base: NodeRegistrationInput | undefined,
+  defaults: readonly Arg[],
+): NodeRegistration {
   const own = host.nodeRegistration;
   const taints = host.taints ?? own?.taints ?? base?.taints;
-  const args = mergeArgs(base?.kubeletExtraArgs, own?.kubeletExtraArgs);
+  const stated = mergeArgs(base?.kubeletExtraArgs, own?.kubeletExtraArgs);
+  const added = defaults.filter(({ name }) => !stated?.some((arg) => arg.name === name));
+  const args = added.length === 0 ? stated : [...(stated ?? []), ...added];
   const ignored = own?.ignorePreflightErrors ?? base?.ignorePreflightErrors;
   return {
     name: own?.name || base?.name || host.name,

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { endpointText, resolveEndpoint } from './endpoint.js';
 import { normaliseGoDuration } from './go-duration.js';
 import { resolveHosts } from './resolve-hosts.js';
@@ -14,6 +15,7 @@ import type {
   ComponentConfig,
   LocalEtcd,
   NetworkSpec,
+  ResolvedHost,
   Timeouts,
 } from './types.js';
 
@@ -52,7 +54,7 @@ export function resolveConfig(
     local?.localAPIEndpoint?.advertiseAddress ?? '',
     local?.localAPIEndpoint?.bindPort ?? 0,
   );
-  const cluster = resolveCluster(ClusterConfiguration);
+  const cluster = resolveCluster(ClusterConfiguration, hosts);
   return {
     name: Cluster.metadata.name,
     file: around.file,
@@ -89,8 +91,12 @@ function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], un
   return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as never;
 }
 
-function resolveCluster(input: ClusterConfigurationInput): ClusterConfiguration {
+function resolveCluster(
+  input: ClusterConfigurationInput,
+  hosts: readonly ResolvedHost[],
+): ClusterConfiguration {
   const { dns, proxy, etcd, networking } = input;
+  const certificatesDir = input.certificatesDir || '/etc/kubernetes/pki';
   return {
     apiVersion: 'kubeadm.k8s.io/v1beta4',
     kind: 'ClusterConfiguration',
@@ -100,7 +106,7 @@ function resolveCluster(input: ClusterConfigurationInput): ClusterConfiguration 
     clusterName: input.clusterName || 'kubernetes',
     ...given('controlPlaneEndpoint', input.controlPlaneEndpoint),
     imageRepository: input.imageRepository || 'registry.k8s.io',
-    certificatesDir: input.certificatesDir || '/etc/kubernetes/pki',
+    certificatesDir,
     encryptionAlgorithm: input.encryptionAlgorithm || 'RSA-2048',
     certificateValidityPeriod: normaliseGoDuration(input.certificateValidityPeriod || '8760h0m0s'),
     caCertificateValidityPeriod: normaliseGoDuration(input.caCertificateValidityPeriod || '87600h0m0s'),
@@ -112,14 +118,18 @@ function resolveCluster(input: ClusterConfigurationInput): ClusterConfiguration 
     apiServer: defined(input.apiServer ?? {}) as ClusterConfiguration['apiServer'],
     controllerManager: defined(input.controllerManager ?? {}) as ClusterConfiguration['controllerManager'],
     scheduler: defined(input.scheduler ?? {}) as ClusterConfiguration['scheduler'],
-    etcd: resolveEtcd(etcd),
+    etcd: resolveEtcd(etcd, hosts, certificatesDir),
     dns: defined(dns ?? {}) as ClusterConfiguration['dns'],
     proxy: defined(proxy ?? {}) as ClusterConfiguration['proxy'],
     ...given('featureGates', input.featureGates),
   };
 }
 
-function resolveEtcd(etcd: ClusterConfigurationInput['etcd']): ClusterConfiguration['etcd'] {
+function resolveEtcd(
+  etcd: ClusterConfigurationInput['etcd'],
+  hosts: readonly ResolvedHost[],
+  certificatesDir: string,
+): ClusterConfiguration['etcd'] {
   const external = etcd?.external;
   if (external !== undefined) {
     const { endpoints, caFile = '', certFile = '', keyFile = '' } = external;
@@ -127,7 +137,21 @@ function resolveEtcd(etcd: ClusterConfigurationInput['etcd']): ClusterConfigurat
     return { external: { endpoints, caFile, certFile, keyFile, httpEndpoints } };
   }
   const local = defined(etcd?.local ?? {}) as Partial<LocalEtcd>;
-  return { local: { ...local, dataDir: local.dataDir || '/var/lib/etcd' } };
+  const settings = { ...local, dataDir: local.dataDir || '/var/lib/etcd' };
+  const members = hosts.filter((host) => host.role === 'etcd' && host.state === 'present');
+  if (members.length === 0) return { local: settings };
+  const endpoints = members.map(({ nodeIP }) => `https://${isIPv6(nodeIP) ? `[${nodeIP}]` : nodeIP}:2379`);
+  return {
+    external: {
+      endpoints,
+      // Where kubeadm's guide to an external etcd puts them.
+      caFile: `${certificatesDir}/etcd/ca.crt`,
+      certFile: `${certificatesDir}/apiserver-etcd-client.crt`,
+      keyFile: `${certificatesDir}/apiserver-etcd-client.key`,
+      httpEndpoints: [...endpoints],
+    },
+    members: settings,
+  };
 }
 
 function resolveSpec(
@@ -148,8 +172,20 @@ function resolveSpec(
       selinux: spec.preparation?.selinux ?? 'check',
       firewall: spec.preparation?.firewall ?? 'check',
     },
+    ...(spec.externalEtcd === undefined ? {} : { externalEtcd: localFiles(spec.externalEtcd, around) }),
     ignorePreflightErrors: spec.ignorePreflightErrors ?? [],
     concurrency: spec.concurrency ?? 20,
+  };
+}
+
+function localFiles(
+  { caFile, certFile, keyFile }: NonNullable<ClusterInput['spec']['externalEtcd']>,
+  around: Surroundings,
+): NonNullable<ClusterSpec['externalEtcd']> {
+  return {
+    caFile: absolutePath(caFile, around),
+    certFile: absolutePath(certFile, around),
+    keyFile: absolutePath(keyFile, around),
   };
 }
 

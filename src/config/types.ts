@@ -3,7 +3,8 @@
  * Everything below `src/config` works with these types only. Values are frozen.
  */
 
-export type Role = 'control-plane' | 'worker';
+/** `etcd`: a member of an etcd that keelson runs beside the cluster; no node of it. */
+export type Role = 'control-plane' | 'worker' | 'etcd';
 export type Arg = { name: string; value: string };
 /** With `valueFrom` (a source as in a pod, for example a fieldRef) `value` is ''. */
 export type EnvVar = { name: string; value: string; valueFrom?: Record<string, unknown> };
@@ -62,7 +63,12 @@ export interface ClusterConfiguration {
   apiServer: ControlPlaneComponent & { certSANs?: string[] };
   controllerManager: ControlPlaneComponent;
   scheduler: ControlPlaneComponent;
-  etcd: { local?: LocalEtcd; external?: ExternalEtcd };
+  etcd: {
+    local?: LocalEtcd;
+    external?: ExternalEtcd;
+    /** keelson's, not kubeadm's, and only with `external`: its members run on hosts of role etcd, like this. */
+    members?: LocalEtcd;
+  };
   dns: { imageRepository?: string; imageTag?: string; disabled?: boolean };
   proxy: { disabled?: boolean };
   featureGates?: Record<string, boolean>;
@@ -126,8 +132,10 @@ export interface ResolvedHost {
   /** `absent` is the tombstone: this host is to be removed. */
   state: 'present' | 'absent';
   ssh: SshSettings;
-  /** Address that the node uses inside the cluster (IPv4 or IPv6, no port). */
+  /** Address that the node uses inside the cluster (IPv4 or IPv6, canonical, no port). */
   nodeIP: string;
+  /** Its address of the other family, with dual stack. */
+  secondaryNodeIP?: string;
   labels: Readonly<Record<string, string>>;
   nodeRegistration: NodeRegistration;
   /** Control planes only. */
@@ -188,6 +196,8 @@ export interface ClusterSpec {
   /** Kernel and container settings for hosts such as lab machines. */
   runtime: { systemdCgroup: boolean; restrictOomScoreAdj: boolean };
   preparation: Preparation;
+  /** Files on the operator's machine, absolute, that control planes get at the paths of `etcd.external`. */
+  externalEtcd?: { caFile: string; certFile: string; keyFile: string };
   /** Kubernetes names of preflight checks to report as warnings. */
   ignorePreflightErrors: string[];
   /** At most so many hosts are worked on at once. */

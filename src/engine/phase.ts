@@ -17,11 +17,14 @@ export type Target =
   | 'first-control-plane'
   | 'joining-control-planes'
   | 'workers'
+  | 'nodes'
+  | 'etcd-hosts'
+  | 'control-planes-and-etcd-hosts'
   | 'cluster';
 
 export interface HostEntry {
   name: string;
-  role: 'control-plane' | 'worker';
+  role: 'control-plane' | 'worker' | 'etcd';
 }
 
 /** What the engine itself needs of a run's context; phases know a richer one. */
@@ -98,6 +101,12 @@ export function targetsOf(
       return controlPlanes.filter((name) => name !== firstName);
     case 'workers':
       return inventory.filter((host) => host.role === 'worker').map((host) => host.name);
+    case 'nodes':
+      return inventory.filter((host) => host.role !== 'etcd').map((host) => host.name);
+    case 'etcd-hosts':
+      return inventory.filter((host) => host.role === 'etcd').map((host) => host.name);
+    case 'control-planes-and-etcd-hosts':
+      return inventory.filter((host) => host.role !== 'worker').map((host) => host.name);
   }
 }
 

@@ -5,9 +5,10 @@ import { nodeName } from './names.js';
 /** Highest numbers that fit the address plan and the interface names. */
 const MAX_CONTROL_PLANES = 9;
 const MAX_WORKERS = 99;
+const MAX_ETCD = 6;
 
-/** First host part of each role: cp1 is .11, w1 is .21. */
-const FIRST: Readonly<Record<Role, number>> = { 'control-plane': 11, worker: 21 };
+/** First host part of each role: etcd1 is .5, cp1 is .11, w1 is .21. */
+const FIRST: Readonly<Record<Role, number>> = { etcd: 5, 'control-plane': 11, worker: 21 };
 
 const SECOND_OCTETS = [88, 87, 86];
 
@@ -56,20 +57,42 @@ export function virtualAddressOf(subnet: string): string {
   return inSubnet(subnet, 10);
 }
 
-/** Names, roles and addresses of a lab, control planes first. Throws USAGE for numbers that do not fit. */
+/** The bridge's addresses. */
+export function gatewaysOf({ subnet, subnet6 }: { subnet: string; subnet6?: string }): string[] {
+  const gateway = gatewayOf(subnet);
+  return subnet6 === undefined ? [gateway] : [gateway, address6Of(subnet6, gateway)];
+}
+
+/** The /64 of unique local addresses that belongs to a lab's IPv4 network: `fd88:10:88:4::/64` to 10.88.4.0/24. */
+export function subnet6Of(subnet: string): string {
+  const [first, second, third] = subnet.split('.');
+  return `fd88:${first}:${second}:${third}::/64`;
+}
+
+/** Address in `subnet6` with the last number of an IPv4 address: that of 10.88.4.11 ends in `::11`. */
+export function address6Of(subnet6: string, address: string): string {
+  return subnet6.replace(/::\/64$/, `::${address.split('.')[3] ?? ''}`);
+}
+
+/** Names, roles and addresses of a lab, control planes first and etcd last. Throws USAGE for numbers that do not fit. */
 export function planNodes(
   subnet: string,
   controlPlanes: number,
   workers: number,
+  etcd = 0,
 ): { name: string; role: Role; address: string }[] {
   const inRange = (count: number, least: number, most: number) =>
     Number.isInteger(count) && count >= least && count <= most;
-  if (!inRange(controlPlanes, 1, MAX_CONTROL_PLANES) || !inRange(workers, 0, MAX_WORKERS)) {
+  const fits =
+    inRange(controlPlanes, 1, MAX_CONTROL_PLANES) &&
+    inRange(workers, 0, MAX_WORKERS) &&
+    inRange(etcd, 0, MAX_ETCD);
+  if (!fits) {
     throw new KeelsonError(
       'USAGE',
-      `a lab can't have ${controlPlanes} control planes and ${workers} workers`,
+      `a lab can't have ${controlPlanes} control planes, ${workers} workers and ${etcd} hosts for etcd`,
       {
-        hint: `ask for 1 to ${MAX_CONTROL_PLANES} control planes and up to ${MAX_WORKERS} workers`,
+        hint: `ask for 1 to ${MAX_CONTROL_PLANES} control planes, up to ${MAX_WORKERS} workers and up to ${MAX_ETCD} hosts for etcd`,
       },
     );
   }
@@ -79,5 +102,5 @@ export function planNodes(
       role,
       address: inSubnet(subnet, FIRST[role] + i),
     }));
-  return [...row('control-plane', controlPlanes), ...row('worker', workers)];
+  return [...row('control-plane', controlPlanes), ...row('worker', workers), ...row('etcd', etcd)];
 }

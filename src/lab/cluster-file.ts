@@ -37,6 +37,17 @@ function endpointEntry(endpoint: LabEndpoint, virtualAddress: string): Record<st
   }
 }
 
+const SINGLE_STACK = { podSubnet: '10.244.0.0/16' };
+const DUAL_STACK = {
+  podSubnet: '10.244.0.0/16,fd88:10:244::/56',
+  serviceSubnet: '10.96.0.0/12,fd88:10:96::/112',
+};
+
+/** A machine as the cluster file lists it. */
+function hostEntry({ name, role, address, address6 }: LabNode): ClusterHost {
+  return { name, role, address, ...(address6 === undefined ? {} : { nodeIP: `${address},${address6}` }) };
+}
+
 /** At its default of 20 requests a second the controller manager takes five seconds to start its controllers. */
 const CONTROLLER_MANAGER_ARGS = [
   { name: 'kube-api-qps', value: '200' },
@@ -55,7 +66,7 @@ export function clusterFileText(spec: ClusterFileSpec): string {
       metadata: { name: spec.name },
       spec: {
         ssh: { user: 'root', identityFile: './id_ed25519', knownHostsFile: './known_hosts' },
-        hosts: spec.nodes.map(({ name, role, address }) => ({ name, role, address })),
+        hosts: spec.nodes.map(hostEntry),
         ...(endpoint === undefined ? {} : { endpoint: endpointEntry(endpoint, spec.virtualAddress) }),
         network: { plugin: 'flannel', backend: 'vxlan' },
         bundle: spec.bundle,
@@ -68,7 +79,7 @@ export function clusterFileText(spec: ClusterFileSpec): string {
       apiVersion: 'kubeadm.k8s.io/v1beta4',
       kind: 'ClusterConfiguration',
       kubernetesVersion: spec.kubernetesVersion,
-      networking: { podSubnet: '10.244.0.0/16' },
+      networking: spec.nodes.some((node) => node.address6 !== undefined) ? DUAL_STACK : SINGLE_STACK,
       controllerManager: { extraArgs: CONTROLLER_MANAGER_ARGS },
     },
     {
@@ -96,10 +107,7 @@ export type ClusterHost = Readonly<Record<string, string | number>> & { readonly
 
 /** `withClusterHosts` for the nodes of a lab: roles and addresses. */
 export function withHosts(text: string, nodes: readonly LabNode[]): string {
-  return withClusterHosts(
-    text,
-    nodes.map(({ name, role, address }) => ({ name, role, address })),
-  );
+  return withClusterHosts(text, nodes.map(hostEntry));
 }
 
 /**

@@ -5,7 +5,9 @@ import { KeelsonError } from '../errors/keelson-error.js';
 // Every trace of a lab carries a name made here, so that a lab can be found and removed without its state.
 
 const LAB_NAME = /^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$/;
-const NODE_NAME = /^(cp|w)([1-9]\d?)$/;
+const NODE_NAME = /^(cp|w|etcd)([1-9]\d?)$/;
+const PREFIXES: Readonly<Record<Role, string>> = { 'control-plane': 'cp', worker: 'w', etcd: 'etcd' };
+const ROLES = Object.keys(PREFIXES) as Role[];
 
 /** Throws USAGE unless `name` can be part of host names, paths and control groups. */
 export function assertLabName(name: string): void {
@@ -18,13 +20,13 @@ export function assertLabName(name: string): void {
 /** Role and number (from 1) of a node by its name, or null where the name is none. */
 export function parseNodeName(name: string): { role: Role; index: number } | null {
   const match = NODE_NAME.exec(name);
-  if (match === null) return null;
-  return { role: match[1] === 'cp' ? 'control-plane' : 'worker', index: Number(match[2]) };
+  const role = ROLES.find((candidate) => PREFIXES[candidate] === match?.[1]);
+  return role === undefined ? null : { role, index: Number(match?.[2]) };
 }
 
-/** `cp1`… or `w1`…; `index` counts from 1. */
+/** `cp1`…, `w1`… or `etcd1`…; `index` counts from 1. */
 export function nodeName(role: Role, index: number): string {
-  return `${role === 'control-plane' ? 'cp' : 'w'}${index}`;
+  return `${PREFIXES[role]}${index}`;
 }
 
 /**
@@ -42,9 +44,9 @@ export function bridgeName(lab: string): string {
   return `keelson-${labTag(lab)}`;
 }
 
-/** The host's end of a node's cable: `keelson-lab-cp1`, at most 15 characters. */
+/** The host's end of a node's cable: `keelson-lab-cp1`, at most 15 characters, so that etcd1 is `e1`. */
 export function cableName(lab: string, node: string): string {
-  return `keelson-${labTag(lab)}-${node}`;
+  return `keelson-${labTag(lab)}-${node.replace(/^etcd/, 'e')}`;
 }
 
 /** systemd-nspawn's machine name, unique on this computer. */
@@ -54,7 +56,7 @@ export function machineName(lab: string, node: string): string {
 
 /** The lab and node of a machine name, or null. */
 export function parseMachineName(machine: string): { lab: string; node: string } | null {
-  const match = /^keelson-(.+)-((?:cp|w)[1-9]\d?)$/.exec(machine);
+  const match = /^keelson-(.+)-((?:cp|w|etcd)[1-9]\d?)$/.exec(machine);
   if (match?.[1] === undefined || match[2] === undefined) return null;
   return { lab: match[1], node: match[2] };
 }
@@ -68,5 +70,5 @@ export function labCgroup(lab: string): string {
 export function isLabInterface(lab: string, name: string): boolean {
   const bridge = bridgeName(lab);
   if (name === bridge) return true;
-  return name.startsWith(`${bridge}-`) && parseNodeName(name.slice(bridge.length + 1)) !== null;
+  return name.startsWith(`${bridge}-`) && /^(cp|w|e)[1-9]\d?$/.test(name.slice(bridge.length + 1));
 }

@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
-import { gatewayOf } from './address-plan.js';
+import { address6Of, gatewayOf } from './address-plan.js';
 import { closeFirewall } from './firewall.js';
 import { bridgeName, cableName, isLabInterface } from './names.js';
 import { run } from './run.js';
+import type { LabState } from './types.js';
 import { waitUntil } from './wait.js';
 
 /** Names of the lab's bridge and cables in the output of `ip -j link show`. */
@@ -43,13 +44,20 @@ const interfaceExists = (name: string) =>
     () => false,
   );
 
-/** Makes the lab's bridge with the gateway's address, MTU 1500, up. Repeating it changes nothing. */
-export async function makeBridge(lab: string, subnet: string, signal?: AbortSignal): Promise<void> {
+/** Makes the lab's bridge with the gateway's addresses, MTU 1500, up. Repeating it changes nothing. */
+export async function makeBridge(
+  { name: lab, subnet, subnet6 }: Pick<LabState, 'name' | 'subnet' | 'subnet6'>,
+  signal?: AbortSignal,
+): Promise<void> {
   const bridge = bridgeName(lab);
   if (!(await interfaceExists(bridge)))
     await run(['ip', 'link', 'add', bridge, 'type', 'bridge'], { signal });
   await run(['ip', 'link', 'set', bridge, 'alias', `keelson lab ${lab}`, 'mtu', '1500'], { signal });
   await run(['ip', 'address', 'replace', `${gatewayOf(subnet)}/24`, 'dev', bridge], { signal });
+  if (subnet6 !== undefined) {
+    const gateway = `${address6Of(subnet6, gatewayOf(subnet))}/64`;
+    await run(['ip', '-6', 'address', 'replace', gateway, 'dev', bridge, 'nodad'], { signal });
+  }
   await run(['ip', 'link', 'set', bridge, 'up'], { signal });
 }
 

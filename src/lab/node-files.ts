@@ -100,7 +100,7 @@ WantedBy=sysinit.target
 `;
 
 /** systemd-networkd waits for udev forever in such a machine, so a oneshot unit sets the address. */
-const networkUnit = (address: string, gateway: string) => `[Unit]
+const networkUnit = ({ address, address6 }: LabNode, [gateway, gateway6]: readonly string[]) => `[Unit]
 Description=Address and default route of host0
 DefaultDependencies=no
 After=keelson-lab-prepare.service
@@ -114,9 +114,16 @@ ExecStart=/sbin/ip link set lo up
 ExecStart=/sbin/ip address replace ${address}/24 dev host0
 ExecStart=/sbin/ip link set host0 up mtu 1500
 ExecStart=/sbin/ip route replace default via ${gateway} dev host0
-
+${address6 === undefined ? '' : network6(address6, gateway6 ?? '')}
 [Install]
 WantedBy=multi-user.target
+`;
+
+const network6 = (
+  address: string,
+  gateway: string,
+) => `ExecStart=/sbin/ip -6 address replace ${address}/64 dev host0 nodad
+ExecStart=/sbin/ip -6 route replace default via ${gateway} dev host0
 `;
 
 const READY_UNIT = `[Unit]
@@ -156,18 +163,21 @@ export function productUuid(machineId: string): string {
   return machineId.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
-/** All files that turn the shared Debian base into this machine, but for its keys. */
-export function nodeFiles(node: LabNode, gateway: string): SeedFile[] {
+/**
+ * All files that turn the shared Debian base into this machine, but for its keys.
+ * @param gateways the bridge's addresses, IPv4 first
+ */
+export function nodeFiles(node: LabNode, gateways: readonly string[]): SeedFile[] {
   const file = (path: string, text: string, mode = 0o644): SeedFile => ({ path, mode, text });
   return [
     file('etc/hostname', `${node.name}\n`),
     file('etc/machine-id', `${node.machineId}\n`, 0o444),
     // The gateway answers no DNS, it refuses at once; CoreDNS and the kubelet want one nameserver named.
-    file('etc/resolv.conf', `nameserver ${gateway}\noptions timeout:1 attempts:1\n`),
+    file('etc/resolv.conf', `nameserver ${gateways[0]}\noptions timeout:1 attempts:1\n`),
     file('etc/keelson-lab/prepare', PREPARE, 0o755),
     file('etc/keelson-lab/product_uuid', `${productUuid(node.machineId)}\n`, 0o400),
     file('etc/systemd/system/keelson-lab-prepare.service', PREPARE_UNIT),
-    file('etc/systemd/system/keelson-lab-network.service', networkUnit(node.address, gateway)),
+    file('etc/systemd/system/keelson-lab-network.service', networkUnit(node, gateways)),
     file('etc/systemd/system/keelson-lab-ready.service', READY_UNIT),
     file('etc/systemd/journald.conf.d/keelson-lab.conf', JOURNALD_CONFIG),
     file('etc/ssh/sshd_config.d/keelson-lab.conf', SSHD_CONFIG, 0o600),
@@ -195,12 +205,15 @@ export function nodeLinks(): SeedLink[] {
  */
 export const API_NAME = 'api.keelson.internal';
 
+const addressesOf = ({ address, address6 }: LabNode): string[] =>
+  address6 === undefined ? [address] : [address, address6];
+
 /** /etc/hosts for all machines of a lab. */
 export function hostsText(nodes: readonly LabNode[]): string {
   return [
     '127.0.0.1 localhost',
     '::1 localhost ip6-localhost ip6-loopback',
-    ...nodes.map((node) => `${node.address} ${node.name}`),
+    ...nodes.flatMap((node) => addressesOf(node).map((address) => `${address} ${node.name}`)),
     ...nodes.filter((node) => node.role === 'control-plane').map((node) => `${node.address} ${API_NAME}`),
     '',
   ].join('\n');

@@ -31,7 +31,7 @@ export async function labStartNode(lab: string, node: string, options: LabOption
   const stateRoot = options.stateRoot ?? DEFAULT_STATE_ROOT;
   const state = await requireState(stateRoot, lab);
   // After a reboot of this computer the bridge is gone too.
-  await makeBridge(lab, state.subnet, options.signal);
+  await makeBridge(state, options.signal);
   await bootNode(state, requireNode(state, node), await runningMachines(), {
     stateRoot,
     hierarchies: await readHierarchies(),

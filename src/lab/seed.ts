@@ -1,8 +1,9 @@
 import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { gatewaysOf } from './address-plan.js';
 import { DISKS, nodeLayout } from './layout.js';
 import { nodeFiles, nodeLinks, type SeedFile } from './node-files.js';
-import type { LabNode } from './types.js';
+import type { LabNode, LabState } from './types.js';
 
 export interface NodeKeys {
   /** OpenSSH private and public key of the machine's sshd. */
@@ -17,18 +18,17 @@ export interface NodeKeys {
  */
 export async function seedNode(
   stateRoot: string,
-  lab: string,
+  state: LabState,
   node: LabNode,
-  gateway: string,
   keys: NodeKeys,
 ): Promise<void> {
-  const layout = nodeLayout(stateRoot, lab, node.name);
+  const layout = nodeLayout(stateRoot, state.name, node.name);
   const directories = [layout.root, layout.upper, layout.work, layout.signals];
   for (const directory of [...directories, ...DISKS.map((disk) => join(layout.disks, disk))]) {
     await openDirectory(directory);
   }
   const files: SeedFile[] = [
-    ...nodeFiles(node, gateway),
+    ...nodeFiles(node, gatewaysOf(state)),
     { path: 'etc/ssh/ssh_host_ed25519_key', mode: 0o600, text: keys.hostKey.privateKey },
     { path: 'etc/ssh/ssh_host_ed25519_key.pub', mode: 0o644, text: keys.hostKey.publicKey },
     { path: 'root/.ssh/authorized_keys', mode: 0o600, text: keys.clientPublicKey },

@@ -15,6 +15,8 @@ export interface LabNode {
   role: Role;
   /** IPv4 address on the lab's bridge. */
   address: string;
+  /** IPv6 address there, in a lab with both families. */
+  address6?: string;
   /** 32 hex digits; stays the same over stop and start. */
   machineId: string;
 }
@@ -27,6 +29,8 @@ export interface LabState {
   directory: string;
   /** For example `10.88.0.0/24`; the bridge has the first address. */
   subnet: string;
+  /** For example `fd00:88:4::/64`, in a lab with both families. */
+  subnet6?: string;
   /** Root of the Debian base that the nodes' overlays stand on, absolute. */
   base: string;
   nodes: LabNode[];
@@ -72,6 +76,10 @@ export interface LabSpec {
   controlPlanes?: number;
   /** Default: what the lab has already, else 2. */
   workers?: number;
+  /** Machines with IPv6 addresses beside, and a cluster of both families. Default: what the lab has already. */
+  dualStack?: boolean;
+  /** Hosts of role etcd. Default: what the lab has already, else none. */
+  etcd?: number;
   /** Directory for cluster.yaml, keys and known_hosts, absolute; usually `<cwd>/.keelson/lab/<name>`. */
   directory: string;
   /** Directory of the Debian bases shared by all labs, absolute; usually `~/.cache/keelson/lab-base`. */

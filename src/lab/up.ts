@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { KeelsonError } from '../errors/keelson-error.js';
-import { freeSubnet, gatewayOf, planNodes, virtualAddressOf } from './address-plan.js';
+import { address6Of, freeSubnet, planNodes, subnet6Of, virtualAddressOf } from './address-plan.js';
 import { basePath, ensureBase } from './base.js';
 import { bootNode, DEFAULT_BOOT_TIMEOUT_MS } from './boot.js';
 import { cgroupVersion, readHierarchies } from './cgroups.js';
@@ -66,7 +66,7 @@ async function bringUp(spec: LabSpec, stateRoot: string, options: LabOptions): P
     readHierarchies(),
     makeKeys(stateRoot, state),
     base.then(() => say('Debian base', 'ready')),
-    makeBridge(state.name, state.subnet, signal),
+    makeBridge(state, signal),
   ]);
   for (const message of await openFirewall(state.name, signal)) emit({ kind: 'host-changed', message });
   emit({ kind: 'network', bridge: bridgeName(state.name), subnet: state.subnet });
@@ -98,7 +98,7 @@ async function bringUp(spec: LabSpec, stateRoot: string, options: LabOptions): P
           durationMs: elapsed(),
         }),
       prepare: () =>
-        seedNode(stateRoot, state.name, node, gatewayOf(state.subnet), {
+        seedNode(stateRoot, state, node, {
           hostKey: keys.hosts.get(node.name) ?? missingKey(node.name),
           clientPublicKey: keys.client.publicKey,
         }),
@@ -138,15 +138,24 @@ async function planState(spec: LabSpec, before: LabState | null, signal?: AbortS
   const count = (role: string) => before?.nodes.filter((node) => node.role === role).length ?? 0;
   const controlPlanes = Math.max(spec.controlPlanes ?? (before === null ? 1 : 0), count('control-plane'));
   const workers = Math.max(spec.workers ?? (before === null ? 2 : 0), count('worker'));
+  const etcd = Math.max(spec.etcd ?? 0, count('etcd'));
   const subnet = before?.subnet ?? freeSubnet(await readUsedNetworks(signal));
+  const subnet6 = before === null && spec.dualStack === true ? subnet6Of(subnet) : before?.subnet6;
+  if (spec.dualStack === true && subnet6 === undefined) {
+    throw new KeelsonError('LAB', `lab '${spec.name}' has IPv4 only`, {
+      hint: `remove it first: keelson lab down --name ${spec.name}`,
+    });
+  }
   return {
     version: 1,
     name: spec.name,
     directory: spec.directory,
     subnet,
+    ...(subnet6 === undefined ? {} : { subnet6 }),
     base: await baseOf(before, spec),
-    nodes: planNodes(subnet, controlPlanes, workers).map((node) => ({
+    nodes: planNodes(subnet, controlPlanes, workers, etcd).map((node) => ({
       ...node,
+      ...(subnet6 === undefined ? {} : { address6: address6Of(subnet6, node.address) }),
       machineId:
         before?.nodes.find((known) => known.name === node.name)?.machineId ?? randomBytes(16).toString('hex'),
     })),

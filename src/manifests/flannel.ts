@@ -125,13 +125,13 @@ export function flannelObjects(
 }
 
 /**
- * On a host with several networks the default route's is not always the cluster's. flannel 0.28 takes an IPv6
- * address as the interface's only where pods have IPv6 alone (LookupExtIface), else the default route's stays.
+ * On a host with several networks the default route's is not always the cluster's. With dual stack flannel 0.28
+ * finds the interface of an IPv6 address only if that is also the public one (LookupExtIface).
  */
-function interfaceArguments({ cluster, hosts }: ClusterConfig): string[] {
-  const families = cluster.networking.podSubnet?.split(',').length ?? 1;
-  const ipv6 = hosts.some(({ nodeIP }) => nodeIP.includes(':'));
-  return families > 1 && ipv6 ? [] : ['--iface=$(HOST_IP)'];
+function interfaceArguments({ cluster }: ClusterConfig): string[] {
+  const [primary = '', secondary] = cluster.networking.podSubnet?.split(',') ?? [];
+  const ipv6First = secondary !== undefined && primary.includes(':');
+  return ['--iface=$(HOST_IP)', ...(ipv6First ? ['--public-ipv6=$(HOST_IP)'] : [])];
 }
 
 function flannelDaemonSet(images: FlannelImages, args: readonly string[]): DaemonSet {

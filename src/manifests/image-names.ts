@@ -57,8 +57,9 @@ export function kubernetesImage(cluster: ClusterConfiguration, component: Kubern
 }
 
 export function etcdImage(cluster: ClusterConfiguration): string {
-  const repository = cluster.etcd.local?.imageRepository || cluster.imageRepository;
-  return `${repository}/etcd:${cluster.etcd.local?.imageTag || companionTags(cluster.kubernetesVersion).etcd}`;
+  const settings = cluster.etcd.local ?? cluster.etcd.members;
+  const repository = settings?.imageRepository || cluster.imageRepository;
+  return `${repository}/etcd:${settings?.imageTag || companionTags(cluster.kubernetesVersion).etcd}`;
 }
 
 export function corednsImage(cluster: ClusterConfiguration): string {

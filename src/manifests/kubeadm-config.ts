@@ -67,6 +67,7 @@ function uploadedConfiguration(config: ClusterConfig): unknown {
 }
 
 function uploadedEtcd({ local, external }: ClusterConfiguration['etcd']): object {
+  // What keelson runs on hosts of role etcd is external to kubeadm.
   if (external !== undefined) return { external: { httpEndpoints: external.endpoints, ...external } };
   return { local: { ...local, extraEnvs: variables(local?.extraEnvs) } };
 }

@@ -25,6 +25,11 @@ import {
   kubeletFlagsFile,
   kubeletInstanceConfig,
 } from './kubelet-node.js';
+import {
+  ETCD_KUBELET_DROP_IN_FILE,
+  ETCD_KUBELET_DROP_IN_PATH,
+  standaloneKubeletConfigFile,
+} from './kubelet-standalone.js';
 import { applyPatches } from './patches.js';
 import type { RenderedFile } from './rendered-file.js';
 import type { EtcdMembership } from './static-pods/etcd.js';
@@ -61,12 +66,17 @@ export function renderHost(
   for (const [path, file] of endpointFiles(config, host, options)) files.set(path, file);
 
   put(KUBELET_UNIT_PATH, KUBELET_UNIT_FILE);
-  put(KUBELET_DROP_IN_PATH, KUBELET_DROP_IN_FILE);
   const inKubelet = { mode: 0o644, dirMode: 0o700 };
-  put(KUBELET_CONFIG_PATH, kubeletConfigFile(config, host, options), inKubelet);
-  put(KUBELET_FLAGS_PATH, kubeletFlagsFile(config, host, options), inKubelet);
-  const instance = kubeletInstanceConfig(config, host);
-  if (instance !== null) put(KUBELET_INSTANCE_CONFIG_PATH, instance, inKubelet);
+  if (host.role === 'etcd') {
+    put(ETCD_KUBELET_DROP_IN_PATH, ETCD_KUBELET_DROP_IN_FILE);
+    put(KUBELET_CONFIG_PATH, standaloneKubeletConfigFile(config, host, options), inKubelet);
+  } else {
+    put(KUBELET_DROP_IN_PATH, KUBELET_DROP_IN_FILE);
+    put(KUBELET_CONFIG_PATH, kubeletConfigFile(config, host, options), inKubelet);
+    put(KUBELET_FLAGS_PATH, kubeletFlagsFile(config, host, options), inKubelet);
+    const instance = kubeletInstanceConfig(config, host);
+    if (instance !== null) put(KUBELET_INSTANCE_CONFIG_PATH, instance, inKubelet);
+  }
 
   for (const [path, content] of renderStaticPods(config, host, options)) {
     put(path, content, { mode: 0o600, dirMode: 0o700 });
@@ -80,7 +90,7 @@ export function renderStaticPods(
   host: ResolvedHost,
   options: RenderOptions = {},
 ): Map<string, string> {
-  if (host.role !== 'control-plane') return new Map();
+  if (host.role === 'worker') return new Map();
   const surroundings = { ...options, caDirectories: options.caDirectories ?? DEBIAN_CA_DIRECTORIES };
   const manifests = new Map<string, string>();
   for (const [name, pod] of staticPods(config, host, surroundings)) {

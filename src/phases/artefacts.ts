@@ -23,6 +23,10 @@ export const AUTHORITIES = onHost('authorities');
 export const CREDENTIALS = onHost('credentials');
 /** A voting etcd member beside the API server. */
 export const ETCD = onHost('etcd');
+/** A started etcd member on a host of role etcd. */
+export const ETCD_MEMBER = onHost('etcd-member');
+/** An etcd on hosts of role etcd that has a leader. */
+export const ETCD_CLUSTER = inCluster('etcd-cluster');
 /** Manifests of etcd and the API server. */
 export const API_PODS = onHost('api-pods');
 /** Manifests of the controller manager and the scheduler. */

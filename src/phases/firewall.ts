@@ -14,6 +14,7 @@ const NODE_PORTS = '30000-32767';
 
 /** What a host of its role needs open, as Kubernetes documents its ports, and VXLAN where the network has it. */
 export function openingsOf({ cluster, spec }: ClusterConfig, host: ResolvedHost): Openings {
+  if (host.role === 'etcd') return { ports: ['2379-2380/tcp'], networks: [] };
   const { networking, apiServer, etcd, proxy } = cluster;
   const range = apiServer.extraArgs?.findLast(({ name }) => name === 'service-node-port-range')?.value;
   const nodePorts = (range ?? NODE_PORTS).replace(/^(\d+)\+(\d+)$/, (_text, first, size) => {

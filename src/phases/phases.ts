@@ -1,5 +1,6 @@
 import { bootstrapRights, coredns, flannel, kubeProxy, uploadConfig } from './addons/addons.js';
 import { certificatePhases } from './certs/certificates.js';
+import { externalEtcdClient } from './certs/external-etcd.js';
 import type { KeelsonPhase } from './context.js';
 import { apiPods, controllerPods } from './control-plane/static-pods.js';
 import { haproxy } from './endpoint/haproxy.js';
@@ -8,6 +9,7 @@ import { endpointKubeProxy } from './endpoint/kube-proxy.js';
 import { endpointKubelets } from './endpoint/kubelets.js';
 import { endpointReach } from './endpoint/reach.js';
 import { retireEndpoint } from './endpoint/retire.js';
+import { startMember, waitEtcd } from './etcd/hosts.js';
 import { joinEtcd } from './etcd/join.js';
 import { openFirewall } from './host/firewall.js';
 import { hostPackages } from './host/packages.js';
@@ -19,6 +21,7 @@ import { joinControlPlane, joinWorker } from './join/nodes.js';
 import { uploadCerts } from './join/upload-certs.js';
 import { finalizeKubelet } from './kubelet/finalize.js';
 import { installKubelet, installTools } from './kubelet/install.js';
+import { startStandaloneKubelet } from './kubelet/standalone.js';
 import { startKubelet } from './kubelet/start.js';
 import { flannelReady } from './network/flannel.js';
 import { labelNodes, markControlPlane } from './nodes/mark.js';
@@ -37,9 +40,13 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   haproxy,
   keepalived,
   ...certificatePhases,
+  externalEtcdClient,
   containerd,
   installKubelet,
   ...imagePhases,
+  startStandaloneKubelet,
+  startMember,
+  waitEtcd,
   ...apiPods,
   startKubelet,
   waitControlPlane,

@@ -1,3 +1,4 @@
+import { controlPlanes as controlPlanesOf, etcdHosts } from '../config/inventory.js';
 import type { ClusterConfig, ResolvedHost } from '../config/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { ReadRequest, ReadResult } from '../host/types.js';
@@ -28,13 +29,13 @@ export interface Credentials {
  * something is missing. Lives in memory for one run and is never written on the operator's machine.
  */
 export interface TrustStore {
-  /** What a reader has to ask a control plane for. */
+  /** What a reader has to ask a control plane, or a host of role etcd, for. */
   request: (host: string) => ReadRequest;
-  /** Takes what was found on a control plane. */
+  /** Takes what was found on such a host; of others nothing. */
   observed: (host: string, seen: ReadResult) => void;
-  /** The standing of every certificate, key and kubeconfig of a control plane. */
+  /** The standing of every certificate, key and kubeconfig of such a host. */
   entries: (host: string) => PkiEntry[];
-  /** Content of one file of a control plane, issued at the first call where it is missing. */
+  /** Content of one file of such a host, issued at the first call where it is missing. */
   file: (host: string, path: string) => Promise<Buffer>;
   /** PEM of the cluster CA, or null while there is none. */
   caCertificate: () => string | null;
@@ -55,9 +56,9 @@ export interface TrustOptions {
 
 export function trustStore(config: ClusterConfig, now: () => number, options: TrustOptions = {}): TrustStore {
   const { cluster } = config;
-  const controlPlanes = config.hosts.filter(
-    (host) => host.role === 'control-plane' && host.state === 'present',
-  );
+  const controlPlanes: readonly ResolvedHost[] = controlPlanesOf(config);
+  const members = etcdHosts(config);
+  const holders = [...controlPlanes, ...members];
   const first = controlPlanes.find((host) => host.name === options.first) ?? controlPlanes[0];
   if (first === undefined) throw new KeelsonError('BUG', 'a cluster without a control plane');
   const found = new Map<string, Map<string, Buffer>>();
@@ -66,8 +67,8 @@ export function trustStore(config: ClusterConfig, now: () => number, options: Tr
   const ready = new Map<string, Buffer>();
 
   const named = (name: string): ResolvedHost => {
-    const host = controlPlanes.find((candidate) => candidate.name === name);
-    if (host === undefined) throw new KeelsonError('BUG', `${name} is no control plane`);
+    const host = holders.find((candidate) => candidate.name === name);
+    if (host === undefined) throw new KeelsonError('BUG', `${name} has no certificates`);
     return host;
   };
   const caPaths = certificatePaths(cluster, { baseName: 'ca' });
@@ -78,8 +79,15 @@ export function trustStore(config: ClusterConfig, now: () => number, options: Tr
     const lost = options.established === true && found.get(name)?.has(superAdmin) !== true;
     return lost ? FIRST_KUBECONFIGS.filter((row) => row !== 'super-admin') : FIRST_KUBECONFIGS;
   };
-  /** A shared file as the first control plane has it, else as one with the same CA has it. */
+  const etcdCa = members.length === 0 ? [] : sharedPaths(cluster, 'etcd');
+  const roleOf = (name: string) => config.hosts.find((host) => host.name === name)?.role;
+  /**
+   * A shared file as the first control plane has it, else as one with the same CA has it; etcd's CA as any
+   * host of role etcd has it.
+   */
   const sharedFile = (path: string): Buffer | undefined => {
+    if (etcdCa.includes(path))
+      return members.map(({ name }) => found.get(name)?.get(path)).find((content) => content !== undefined);
     const own = found.get(first.name);
     const content = own?.get(path);
     const ca = own?.get(caPath);
@@ -124,18 +132,22 @@ export function trustStore(config: ClusterConfig, now: () => number, options: Tr
     issued.set(name, making);
     return making;
   };
+  const requestedKubeconfigs = (name: string): readonly KubeconfigName[] => {
+    if (roleOf(name) === 'etcd') return [];
+    return name === first.name ? FIRST_KUBECONFIGS : JOINING_KUBECONFIGS;
+  };
   const onFirst = (path: string) => ready.get(path) ?? found.get(first.name)?.get(path);
 
   return {
     request: (name) => ({
       files: [
-        ...sharedPaths(cluster),
-        ...hostPaths(cluster, name === first.name ? FIRST_KUBECONFIGS : JOINING_KUBECONFIGS),
+        ...sharedPaths(cluster, roleOf(name)),
+        ...hostPaths(cluster, requestedKubeconfigs(name), roleOf(name)),
         KUBELET_CLIENT_CERTIFICATE,
       ],
     }),
     observed: (name, seen) => {
-      if (!controlPlanes.some((host) => host.name === name)) return;
+      if (!holders.some((host) => host.name === name)) return;
       const contents = new Map<string, Buffer>();
       for (const [path, state] of seen.files)
         if (state.content !== undefined) contents.set(path, state.content);

@@ -104,7 +104,7 @@ export async function issueHostPki(input: HostPkiInput): Promise<PkiFiles> {
       .map((entry) => entry.name),
   );
   if (input.followEndpoint === true) pointToEndpoint(plan, input, files);
-  const leaves = leavesOf(cluster).filter((row) => wanted.has(row.name));
+  const leaves = leavesOf(cluster, input.host.role).filter((row) => wanted.has(row.name));
   const kubeconfigs = KUBECONFIGS.filter((row) => wanted.has(row.name));
   const names = new Set<AuthorityName>(leaves.map((row) => row.authority));
   if (kubeconfigs.length > 0) names.add('ca');

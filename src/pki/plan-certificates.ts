@@ -1,4 +1,5 @@
 import { createPublicKey } from 'node:crypto';
+import type { Role } from '../config/types.js';
 import { checkKubeconfig } from './check-kubeconfig.js';
 import { attempt, checkLeaf, checkPeriod } from './check-leaf.js';
 import { type Finding, finding, isError } from './findings.js';
@@ -10,9 +11,11 @@ import {
   authoritiesOf,
   certificatePaths,
   FIRST_KUBECONFIGS,
+  hasClusterIdentity,
   KUBECONFIGS,
   type KubeconfigName,
   type KubeconfigRow,
+  keyIsElsewhere,
   kubeconfigPath,
   type LeafName,
   type LeafRow,
@@ -49,21 +52,31 @@ export interface PlanInput extends PkiScope {
 
 /** The standing of everything in the table: authorities, service-account keys, leaves, kubeconfigs, in this order. */
 export function planCertificates(input: PlanInput): PkiEntry[] {
-  const shared = planSharedCertificates(input);
+  const shared = planSharedCertificates(input, input.host.role);
   const external = new Set(shared.filter((entry) => entry.external).map((entry) => entry.name));
-  const wanted = input.kubeconfigs ?? FIRST_KUBECONFIGS;
+  const { role } = input.host;
+  const wanted = hasClusterIdentity(role) ? (input.kubeconfigs ?? FIRST_KUBECONFIGS) : [];
   return [
-    ...shared,
-    ...leavesOf(input.cluster).map((row) => planLeaf(row, input, external.has(row.authority))),
+    // Of an authority that is kept elsewhere, the certificate is all that the host gets.
+    ...shared.map((own) =>
+      keyIsElsewhere(input.cluster, role, own.name) ? { ...own, paths: own.paths.slice(0, 1) } : own,
+    ),
+    ...leavesOf(input.cluster, role).map((row) => planLeaf(row, input, external.has(row.authority))),
     ...KUBECONFIGS.filter((row) => wanted.includes(row.name)).map((row) =>
       planKubeconfig(row, input, external.has('ca')),
     ),
   ];
 }
 
-/** The standing of what all control planes share: authorities and service-account keys. */
-export function planSharedCertificates(input: Omit<PlanInput, 'host'>): PkiEntry[] {
-  return [...authoritiesOf(input.cluster).map((row) => planAuthority(row, input)), planServiceAccount(input)];
+/** The standing of what all hosts of a role share: authorities and service-account keys. */
+export function planSharedCertificates(
+  input: Omit<PlanInput, 'host'>,
+  role: Role = 'control-plane',
+): PkiEntry[] {
+  return [
+    ...authoritiesOf(input.cluster, role).map((row) => planAuthority(row, input)),
+    ...(hasClusterIdentity(role) ? [planServiceAccount(input)] : []),
+  ];
 }
 
 function planAuthority(row: AuthorityRow, { cluster, existing, now }: Omit<PlanInput, 'host'>): PkiEntry {

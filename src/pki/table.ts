@@ -1,4 +1,5 @@
-import type { ClusterConfiguration, ResolvedHost } from '../config/types.js';
+import { memberAddress, memberSettings } from '../config/inventory.js';
+import type { ClusterConfiguration, ResolvedHost, Role } from '../config/types.js';
 import {
   clusterServerUrl,
   kubernetesServiceIp,
@@ -8,7 +9,7 @@ import {
 } from './endpoint.js';
 import { type Sans, toSans } from './san.js';
 
-/** What certificates are made for: a cluster and one of its control planes. */
+/** What certificates are made for: a cluster and one of its hosts, a control plane or one of role etcd. */
 export interface PkiScope {
   cluster: ClusterConfiguration;
   host: ResolvedHost;
@@ -110,7 +111,7 @@ const LEAVES: readonly LeafRow[] = [
     commonName: ({ host }) => host.nodeRegistration.name,
     organizations: () => [],
     usages: ['serverAuth', 'clientAuth'],
-    sans: (scope) => etcdSans(scope, scope.cluster.etcd.local?.serverCertSANs ?? []),
+    sans: (scope) => etcdSans(scope, memberSettings(scope.cluster, scope.host)?.serverCertSANs ?? []),
   },
   {
     name: 'etcd-peer',
@@ -119,7 +120,7 @@ const LEAVES: readonly LeafRow[] = [
     commonName: ({ host }) => host.nodeRegistration.name,
     organizations: () => [],
     usages: ['serverAuth', 'clientAuth'],
-    sans: (scope) => etcdSans(scope, scope.cluster.etcd.local?.peerCertSANs ?? []),
+    sans: (scope) => etcdSans(scope, memberSettings(scope.cluster, scope.host)?.peerCertSANs ?? []),
   },
   {
     name: 'etcd-healthcheck-client',
@@ -192,15 +193,40 @@ export const FIRST_KUBECONFIGS: readonly KubeconfigName[] = KUBECONFIGS.map((row
 /** Kubeconfigs that a joining control plane gets; its kubelet.conf comes from TLS bootstrap. */
 export const JOINING_KUBECONFIGS: readonly KubeconfigName[] = ['admin', 'controller-manager', 'scheduler'];
 
-/** The authorities that the cluster has; none for etcd where etcd is external. */
-export function authoritiesOf(cluster: ClusterConfiguration): readonly AuthorityRow[] {
-  return cluster.etcd.external ? AUTHORITIES.filter((row) => row.name !== 'etcd-ca') : AUTHORITIES;
+/** Certificates of etcd's that a client of it has. */
+const ETCD_CLIENTS: readonly LeafName[] = ['apiserver-etcd-client'];
+
+/** Etcd's certificates are keelson's to make: it is stacked, or runs on hosts of role etcd. */
+const hasEtcd = ({ etcd }: ClusterConfiguration): boolean =>
+  etcd.external === undefined || etcd.members !== undefined;
+
+/**
+ * The authorities whose certificates a host has; none for etcd where etcd is run elsewhere, only that one on
+ * a host of role etcd.
+ */
+export function authoritiesOf(
+  cluster: ClusterConfiguration,
+  role: Role = 'control-plane',
+): readonly AuthorityRow[] {
+  if (role === 'etcd') return AUTHORITIES.filter((row) => row.name === 'etcd-ca');
+  return hasEtcd(cluster) ? AUTHORITIES : AUTHORITIES.filter((row) => row.name !== 'etcd-ca');
 }
 
-/** The leaf certificates that each control plane has; none of etcd's where etcd is external. */
-export function leavesOf(cluster: ClusterConfiguration): readonly LeafRow[] {
-  return cluster.etcd.external ? LEAVES.filter((row) => row.authority !== 'etcd-ca') : LEAVES;
+/** The leaf certificates that a host has: etcd's own where a member runs, and its client's on control planes. */
+export function leavesOf(cluster: ClusterConfiguration, role: Role = 'control-plane'): readonly LeafRow[] {
+  const ofMember = (row: LeafRow) => row.authority === 'etcd-ca' && !ETCD_CLIENTS.includes(row.name);
+  if (role === 'etcd') return LEAVES.filter(ofMember);
+  if (cluster.etcd.external === undefined) return LEAVES;
+  return LEAVES.filter((row) => (hasEtcd(cluster) ? !ofMember(row) : row.authority !== 'etcd-ca'));
 }
+
+/** An authority's key is no file of a control plane: etcd's stays on the hosts of role etcd. */
+export function keyIsElsewhere(cluster: ClusterConfiguration, role: Role, name: string): boolean {
+  return name === 'etcd-ca' && role === 'control-plane' && cluster.etcd.members !== undefined;
+}
+
+/** Service-account keys and identities for the API are a control plane's. */
+export const hasClusterIdentity = (role: Role): boolean => role !== 'etcd';
 
 /** Absolute paths of a certificate and its key. */
 export function certificatePaths(
@@ -225,19 +251,22 @@ export function kubeconfigPath(row: Pick<KubeconfigRow, 'file'>): string {
   return `${KUBERNETES_DIR}/${row.file}`;
 }
 
-/** Files that are the same on all control planes: authorities with their keys, and the service-account keys. */
-export function sharedPaths(cluster: ClusterConfiguration): string[] {
+/** Files that are the same on all hosts of a role: authorities with their keys, and the service-account keys. */
+export function sharedPaths(cluster: ClusterConfiguration, role: Role = 'control-plane'): string[] {
   const { key, pub } = serviceAccountPaths(cluster);
-  const authorities = authoritiesOf(cluster).flatMap((row) => Object.values(certificatePaths(cluster, row)));
-  return [...authorities, key, pub];
+  const authorities = authoritiesOf(cluster, role).flatMap((row) =>
+    Object.values(certificatePaths(cluster, row)),
+  );
+  return [...authorities, ...(hasClusterIdentity(role) ? [key, pub] : [])];
 }
 
-/** Files that a control plane has for itself: leaves with their keys, and kubeconfigs. */
+/** Files that a host has for itself: leaves with their keys, and kubeconfigs. */
 export function hostPaths(
   cluster: ClusterConfiguration,
   kubeconfigs: readonly KubeconfigName[] = FIRST_KUBECONFIGS,
+  role: Role = 'control-plane',
 ): string[] {
-  const leaves = leavesOf(cluster).flatMap((row) => Object.values(certificatePaths(cluster, row)));
+  const leaves = leavesOf(cluster, role).flatMap((row) => Object.values(certificatePaths(cluster, row)));
   return [...leaves, ...KUBECONFIGS.filter((row) => kubeconfigs.includes(row.name)).map(kubeconfigPath)];
 }
 
@@ -259,7 +288,7 @@ function etcdSans({ host }: PkiScope, extra: readonly string[]): Sans {
   return toSans([
     host.nodeRegistration.name,
     'localhost',
-    localEndpoint(host).address,
+    host.localAPIEndpoint === null ? memberAddress(host) : localEndpoint(host).address,
     '127.0.0.1',
     '::1',
     ...extra,

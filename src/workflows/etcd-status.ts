@@ -5,7 +5,7 @@ import {
   type EtcdMember,
   type EtcdMemberStatus,
 } from '../cluster/etcd.js';
-import { controlPlanes } from '../config/inventory.js';
+import { memberHosts } from '../config/inventory.js';
 import { KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
 import { etcdPeerUrl } from '../manifests/static-pods/etcd.js';
 import type { PhaseContext } from '../phases/context.js';
@@ -29,24 +29,25 @@ interface Answer {
 
 /**
  * Every etcd member, asked in parallel, also while there is no quorum. Reads only. Give it a tolerant session.
- * @throws CONFLICT where there is no cluster or etcd is external; CONNECTION where no member answers at all
+ * @throws CONFLICT where there is no cluster or etcd is run elsewhere; CONNECTION where no member answers at all
  */
 export async function etcdStatus(session: Session): Promise<EtcdStatus> {
   const { context, hosts } = session;
   const { config } = context;
-  if (config.cluster.etcd.external !== undefined) {
-    throw new KeelsonError('CONFLICT', 'etcd is external: keelson looks after stacked members only', {
+  const expected = memberHosts(config);
+  if (expected.length === 0) {
+    throw new KeelsonError('CONFLICT', 'etcd is run elsewhere: keelson looks after its own members only', {
       hint: 'ask it with etcdctl and the certificates that the cluster file names',
     });
   }
   await clusterTrust(session);
-  const planes = controlPlanes(config).filter((host) => hosts.has(host.name));
-  const doors = await Promise.all(planes.map((host) => doorOf(context, host.name)));
+  const reached = expected.filter((host) => hosts.has(host.name));
+  const doors = await Promise.all(reached.map((host) => doorOf(context, host.name)));
   try {
     const { members, alarms } = await membership(doors);
     const reports = await Promise.all(
       members.map(async (member): Promise<EtcdMemberReport> => {
-        const host = controlPlanes(config).find((plane) => member.peerURLs.includes(etcdPeerUrl(plane)));
+        const host = expected.find((own) => member.peerURLs.includes(etcdPeerUrl(own)));
         const answer = await answerOf(context, doors, host?.name, member).catch(toKeelsonError);
         return reportOf(member, host?.name ?? null, answer, alarms);
       }),
@@ -54,7 +55,7 @@ export async function etcdStatus(session: Session): Promise<EtcdStatus> {
     reports.sort((a, b) => (a.name < b.name ? -1 : 1));
     const problems = problemsOf(
       reports,
-      controlPlanes(config).map((host) => host.name),
+      expected.map((host) => host.name),
     );
     return { cluster: config.name, healthy: problems.length === 0, problems, members: reports };
   } finally {

@@ -8,7 +8,8 @@ import type { Session } from './session.js';
 type StepOptions = Omit<ApplyOptions, 'phases' | 'saved' | 'run' | 'hosts'>;
 
 /**
- * The first control plane and everything of the cluster itself, as `kubeadm init` does.
+ * The first control plane and everything of the cluster itself, as `kubeadm init` does; before it an etcd on
+ * hosts of role etcd.
  * @param session of the first control plane alone
  * @throws CONFLICT where the cluster is there already and this host is no member of it
  */
@@ -21,7 +22,8 @@ export async function initCluster(session: Session, options: StepOptions): Promi
       hint: `run keelson join --host ${name}, or keelson apply`,
     });
   }
-  return applyCluster(session, { ...options, hosts: [session.context.first.name], run: 'init' });
+  const etcd = session.context.inventory.filter((host) => host.role === 'etcd').map((host) => host.name);
+  return applyCluster(session, { ...options, hosts: [first.name, ...etcd], run: 'init' });
 }
 
 /**

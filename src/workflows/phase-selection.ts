@@ -1,7 +1,7 @@
 import { didYouMean, nearest } from '../config/suggest.js';
 import type { Phase } from '../engine/phase.js';
 import { KeelsonError } from '../errors/keelson-error.js';
-import { API, ETCD, NODES } from '../phases/artefacts.js';
+import { API, ETCD, ETCD_MEMBER, NODES } from '../phases/artefacts.js';
 import type { KeelsonPhase, PhaseContext } from '../phases/context.js';
 import { APPLY_PHASES } from '../phases/phases.js';
 
@@ -55,7 +55,9 @@ export function joinPhases(phases: readonly KeelsonPhase[] = APPLY_PHASES): Keel
   return phases.filter(
     (phase) =>
       phase.target !== 'cluster' ||
-      [NODES, ETCD].some(({ name }) => touches(phase, 'needs', name) || touches(phase, 'provides', name)),
+      [NODES, ETCD, ETCD_MEMBER].some(
+        ({ name }) => touches(phase, 'needs', name) || touches(phase, 'provides', name),
+      ),
   );
 }
 

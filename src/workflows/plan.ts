@@ -4,6 +4,7 @@ import type { Plan } from '../engine/types.js';
 import type { PhaseContext } from '../phases/context.js';
 import { APPLY_PHASES } from '../phases/phases.js';
 import { leavingHosts, planLeaving, reachLeaving } from './leave.js';
+import { trustHolders } from './require.js';
 import { refuseSecondCluster } from './second-cluster.js';
 import type { Session } from './session.js';
 
@@ -32,8 +33,8 @@ export async function makePlan(session: Session, selection: PlanSelection = {}):
     context,
     readers: session.readers,
     emit: session.emit,
-    // The first control plane has the cluster's CA and admin identity, whatever is planned for.
-    background: new Map([[context.first.name, context.trust.request(context.first.name)]]),
+    // Whatever is planned for: the cluster's CA and admin identity, and etcd's CA.
+    background: new Map(trustHolders(context).map((name) => [name, context.trust.request(name)])),
     onObserved: (host, seen) => context.trust.observed(host, seen),
     ...(selection.hosts === undefined ? {} : { limit: new Set(selection.hosts) }),
   });

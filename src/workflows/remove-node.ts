@@ -27,6 +27,11 @@ const NOTICE_MS = 90_000;
 /** What removing a host would change. Reads only. */
 export async function planRemoval(session: Session, name: string, options: RemoveOptions): Promise<Plan> {
   const { context, configDigest } = session;
+  if (context.hostNamed(name).role === 'etcd') {
+    throw new KeelsonError('USAGE', `${name} is a host of role etcd and no node`, {
+      hint: 'its member stays as long as the cluster: keelson reset takes both',
+    });
+  }
   await clusterApi(session);
   if (options.unreachable) await refuseReachable(session, name);
   else await reachLeaving(session, [name]);

@@ -6,6 +6,7 @@ import type { ClusterConfig, ResolvedHost } from '../config/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { FileState } from '../host/types.js';
 import { renderHost } from '../manifests/render.js';
+import { etcdClientModeOf } from '../phases/certs/external-etcd.js';
 import { type TrustStore, trustStore } from '../phases/trust-store.js';
 import {
   CERTIFICATE_MODE,
@@ -14,6 +15,7 @@ import {
   kubeconfigPath,
   SECRET_MODE,
 } from '../pki/table.js';
+import { etcdClientFiles } from './etcd-client-files.js';
 import { patchesOf } from './patches.js';
 
 export interface TreeFile {
@@ -51,8 +53,8 @@ export async function renderTrees(
 ): Promise<Map<string, HostTree>> {
   const hosts = options.hosts?.map((name) => hostNamed(config, name)) ?? presentHosts(config);
   const controlPlanes = hosts.filter((host) => host.role === 'control-plane');
-  const all = presentHosts(config).filter((host) => host.role === 'control-plane');
-  const [first] = all;
+  const all = presentHosts(config).filter((host) => host.role !== 'worker');
+  const [first] = all.filter((host) => host.role === 'control-plane');
   if (first === undefined) throw new KeelsonError('CONFIG', 'the configuration has no control plane');
   const trust = trustStore(config, options.now ?? Date.now);
   if (options.pki !== undefined) {
@@ -61,6 +63,7 @@ export async function renderTrees(
     for (const host of all) trust.observed(host.name, seenOf(host === owner ? given.all : given.authorities));
   }
   const patches = await patchesOf(config);
+  const etcdClient = await etcdClientFiles(config, options.now ?? Date.now);
   const authority = trust.entries(first.name).find((entry) => entry.name === 'ca');
   const trees = new Map<string, HostTree>();
   for (const host of hosts) {
@@ -71,7 +74,11 @@ export async function renderTrees(
     });
     for (const [path, { content, mode, dirMode = 0o755 }] of rendered)
       tree.set(path, { content: Buffer.from(content), mode, dirMode });
-    if (host.role === 'control-plane') await addTrust(tree, trust, host);
+    if (host.role === 'control-plane') {
+      for (const [path, content] of etcdClient)
+        tree.set(path, { content, mode: etcdClientModeOf({ config }, path), dirMode: 0o755 });
+    }
+    if (host.role !== 'worker') await addTrust(tree, trust, host);
     else {
       const path = certificatePaths(config.cluster, { baseName: 'ca' }).cert;
       tree.set(path, {

@@ -4,10 +4,21 @@ import { apiReadiness } from '../phases/wait/control-plane.js';
 import { authoritiesOf, leavesOf } from '../pki/table.js';
 import type { Session } from './session.js';
 
-/** Takes over the cluster's CA and admin identity from its first control plane, as planning does by itself. */
-export async function observeTrust({ context, effects }: Session): Promise<void> {
-  const { first, trust, signal } = context;
-  trust.observed(first.name, await effects.host(first.name).read(trust.request(first.name), { signal }));
+/** Hosts with what all others' certificates are signed by: the first control plane, and those of role etcd. */
+export function trustHolders({ first, inventory }: PhaseContext): string[] {
+  const members = inventory.filter((host) => host.role === 'etcd').map((host) => host.name);
+  return [first.name, ...members];
+}
+
+/** Takes over the authorities and the admin identity from where they are, as planning does by itself. */
+export async function observeTrust({ context, effects, hosts }: Session): Promise<void> {
+  const { trust, signal } = context;
+  const reached = trustHolders(context).filter((name) => hosts.has(name));
+  await Promise.all(
+    reached.map(async (name) =>
+      trust.observed(name, await effects.host(name).read(trust.request(name), { signal })),
+    ),
+  );
 }
 
 /**
@@ -33,7 +44,7 @@ export function lackingAuthorities(context: PhaseContext, phases: readonly Keels
   const { cluster } = context.config;
   const names = new Set(phases.map((phase) => phase.name));
   const signing = new Set([
-    ...leavesOf(cluster)
+    ...[...leavesOf(cluster), ...leavesOf(cluster, 'etcd')]
       .filter((row) => names.has(`certs/${row.name}`))
       .map((row) => row.authority),
     ...([...names].some((name) => name.startsWith('kubeconfig/')) ? (['ca'] as const) : []),

@@ -1,4 +1,4 @@
-import { controlPlanes, hostNamed, withAbsent } from '../config/inventory.js';
+import { controlPlanes, etcdHosts, hostNamed, withAbsent } from '../config/inventory.js';
 import type { ClusterConfig } from '../config/types.js';
 import { STATE_DIR } from '../engine/journal.js';
 import { runTasks } from '../engine/runner.js';
@@ -43,7 +43,9 @@ export function hostsToReset(config: ClusterConfig, { hosts }: ResetSelection): 
   const chosen = config.hosts.filter((host) =>
     named.size === 0 ? host.state === 'present' : named.has(host.name),
   );
-  return chosen.map((host) => host.name);
+  const names = chosen.map((host) => host.name);
+  refuseMemberLoss(config, names);
+  return names;
 }
 
 /** Whether the cluster goes on without these hosts. */
@@ -57,6 +59,19 @@ function livesOnWithout(config: ClusterConfig, hosts: readonly string[]): boolea
  */
 export function configOfReset(config: ClusterConfig, hosts: readonly string[]): ClusterConfig {
   return livesOnWithout(config, hosts) ? withAbsent(config, hosts) : config;
+}
+
+/** etcd's members on hosts of role etcd go all at once, and not before the control planes that live on them. */
+function refuseMemberLoss(config: ClusterConfig, chosen: readonly string[]): void {
+  const going = etcdHosts(config).filter(({ name }) => chosen.includes(name));
+  const left = [...etcdHosts(config), ...controlPlanes(config)].filter(({ name }) => !chosen.includes(name));
+  if (going.length === 0 || left.length === 0) return;
+  const names = (hosts: readonly { name: string }[]) => hosts.map(({ name }) => name).join(', ');
+  throw new KeelsonError(
+    'CONFLICT',
+    `${names(going)} can't be reset while ${names(left)} ${left.length === 1 ? 'stays' : 'stay'}: etcd is there for them`,
+    { hint: 'reset control planes and hosts of role etcd together, or only workers' },
+  );
 }
 
 /** What a reset would remove, host by host. Reads only. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Bundle, blobPath, loadBundle } from '../bundle/bundle.js';
 import { RELEASES } from '../bundle/releases.js';
 import { type ClusterClient, clusterClient } from '../cluster/client.js';
-import { hostNamed, presentHosts } from '../config/inventory.js';
+import { etcdHosts, hostNamed, presentHosts } from '../config/inventory.js';
 import type { ClusterConfig } from '../config/types.js';
 import type { Effects } from '../engine/changes.js';
 import type { EngineEvent, TimedEvent } from '../engine/events.js';
@@ -11,12 +11,14 @@ import { KeelsonError } from '../errors/keelson-error.js';
 import { connectSettled } from '../host/pool.js';
 import type { ConnectOptions } from '../host/settings.js';
 import type { Host, HostFacts } from '../host/types.js';
+import { ETCD_CLIENT_ARTEFACT } from '../phases/certs/external-etcd.js';
 import type { PhaseContext } from '../phases/context.js';
 import { CA_CERTIFICATE_ARTEFACT } from '../phases/join/nodes.js';
 import { memberView } from '../phases/member-view.js';
 import { trustStore } from '../phases/trust-store.js';
 import { applyObjects } from './apply-objects.js';
 import { connectCluster } from './connect.js';
+import { etcdClientFiles } from './etcd-client-files.js';
 import { importImages } from './import-images.js';
 import { patchesOf } from './patches.js';
 
@@ -63,20 +65,22 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const now = options.now ?? Date.now;
   const signal = options.signal ?? new AbortController().signal;
   const emit = (event: EngineEvent) => options.onEvent?.({ ...event, at: now() });
-  const [bundle, patches] = await Promise.all([
+  const [bundle, patches, etcdClient] = await Promise.all([
     settled(bundleOf(config), options.bundleOptional === true),
     patchesOf(config),
+    etcdClientFiles(config, now),
   ]);
   const pool = { ...options.connect, signal, concurrency: config.spec.concurrency };
   const tolerant = options.tolerant === true;
+  const names = withEtcdHosts(config, options.hosts);
   const connections = await connectCluster(
     config,
-    { tolerant, ...(options.hosts === undefined ? {} : { hosts: options.hosts }) },
+    { tolerant, ...(names === undefined ? {} : { hosts: names }) },
     pool,
   );
   const { first, established, hosts, failures } = connections;
   const wanted = presentHosts(config).filter(
-    (host) => options.hosts === undefined || options.hosts.includes(host.name) || host.name === first.name,
+    (host) => names === undefined || names.includes(host.name) || host.name === first.name,
   );
   if (!tolerant) warnOfFailures(failures, first.name, emit);
   try {
@@ -101,6 +105,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       trust,
       members: memberView(),
       patches,
+      etcdClient,
       certificateKey: options.certificateKey ?? null,
       emit,
       now,
@@ -156,6 +161,16 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   }
 }
 
+/** With control planes or hosts of role etcd go all of role etcd: they have etcd's CA and its members. */
+function withEtcdHosts(
+  config: ClusterConfig,
+  names: readonly string[] | undefined,
+): readonly string[] | undefined {
+  const needed = names?.some((name) => hostNamed(config, name).role !== 'worker') ?? false;
+  if (names === undefined || !needed) return names;
+  return [...new Set([...names, ...etcdHosts(config).map((host) => host.name)])];
+}
+
 /** Control planes that this session can do without are named all the same. */
 function warnOfFailures(
   failures: ReadonlyMap<string, KeelsonError>,
@@ -170,6 +185,11 @@ function warnOfFailures(
 
 async function secretOf(context: PhaseContext, artefact: string): Promise<Buffer> {
   if (artefact === CA_CERTIFICATE_ARTEFACT) return Buffer.from(await context.trust.ensureCa());
+  if (artefact.startsWith(ETCD_CLIENT_ARTEFACT)) {
+    const file = context.etcdClient?.get(artefact.slice(ETCD_CLIENT_ARTEFACT.length));
+    if (file === undefined) throw new KeelsonError('BUG', `unknown secret artefact ${artefact}`);
+    return file;
+  }
   const match = /^trust:([^:]+):(.+)$/.exec(artefact);
   if (match?.[1] === undefined || match[2] === undefined)
     throw new KeelsonError('BUG', `unknown secret artefact ${artefact}`);

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import type { Role } from '../config/types.js';
 import type { KeelsonError } from '../errors/keelson-error.js';
 import type { HostFacts, HostReader, ReadResult } from '../host/types.js';
 import { CONTAINERD_UNIT } from '../manifests/containerd.js';
@@ -15,7 +16,7 @@ export interface CertificateStatus {
 
 export interface HostStatus {
   name: string;
-  role: 'control-plane' | 'worker';
+  role: Role;
   reachable: boolean;
   /** Why it is not reachable. */
   error?: string;

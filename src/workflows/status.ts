@@ -1,5 +1,5 @@
 import { clusterClient } from '../cluster/client.js';
-import { controlPlanes } from '../config/inventory.js';
+import { controlPlanes, etcdHosts, nodeHosts } from '../config/inventory.js';
 import { KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
 import { readKubeconfig } from '../pki/kubeconfig.js';
 import { changesIn, makePlan } from './plan.js';
@@ -47,6 +47,10 @@ export async function clusterStatus(session: Session): Promise<ClusterStatus> {
     .flatMap((host) => host.certificates)
     .sort((a, b) => Date.parse(a.expires) - Date.parse(b.expires));
   const statuses = hosts.map((host) => host.status);
+  const members = etcdHosts(config).map(({ name }): ComponentStatus => {
+    const status = statuses.find((candidate) => candidate.name === name);
+    return { host: name, component: 'etcd', state: processState('etcd', status) };
+  });
   const controlPlane = controlPlanes(config).flatMap((host): ComponentStatus[] => {
     const status = statuses.find((candidate) => candidate.name === host.name);
     return componentsOf(config).map((component) => ({
@@ -60,7 +64,7 @@ export async function clusterStatus(session: Session): Promise<ClusterStatus> {
     hosts: statuses,
     nodes: view.nodes,
     api: view.api,
-    controlPlane,
+    controlPlane: [...members, ...controlPlane],
     addons: view.addons,
     certificates: {
       soonest: certificates[0] ?? null,
@@ -69,9 +73,7 @@ export async function clusterStatus(session: Session): Promise<ClusterStatus> {
     drift:
       view.api.reachable || drift.changes === null ? drift : { ...drift, reason: 'the API does not answer' },
   };
-  const wanted = config.hosts
-    .filter((host) => host.state === 'present')
-    .map((host) => host.nodeRegistration.name);
+  const wanted = nodeHosts(config).map((host) => host.nodeRegistration.name);
   const problems = problemsOf(partial, wanted);
   return { ...partial, healthy: problems.length === 0, problems };
 }
@@ -137,9 +139,15 @@ function stateOf(
   host: HostStatus | undefined,
   view: { api: ApiStatus; readyPods: ReadonlySet<string> },
 ): ComponentStatus['state'] {
-  if (host?.reachable === true && !(host.processes ?? []).includes(component)) return 'stopped';
-  if (view.api.reachable) return view.readyPods.has(`${component}@${node}`) ? 'ready' : 'not ready';
-  return host?.reachable === true ? 'running' : 'unknown';
+  const state = processState(component, host);
+  if (state === 'stopped' || !view.api.reachable) return state;
+  return view.readyPods.has(`${component}@${node}`) ? 'ready' : 'not ready';
+}
+
+/** What the host alone can tell. */
+function processState(component: string, host: HostStatus | undefined): 'running' | 'stopped' | 'unknown' {
+  if (host?.reachable !== true) return 'unknown';
+  return (host.processes ?? []).includes(component) ? 'running' : 'stopped';
 }
 
 function problemsOf(

@@ -1,5 +1,5 @@
 import { type ClusterClient, clusterClient } from '../cluster/client.js';
-import { controlPlanes, presentHosts } from '../config/inventory.js';
+import { controlPlanes, nodeHosts } from '../config/inventory.js';
 import { KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
 import { withLock } from './lock.js';
 import { observeTrust } from './require.js';
@@ -130,7 +130,7 @@ async function nodeRows({ context }: Session, client: ClusterClient): Promise<Ch
   const started = performance.now();
   const nodes = await client.list('/api/v1/nodes');
   const durationMs = Math.round(performance.now() - started);
-  return presentHosts(context.config).map((host) => {
+  return nodeHosts(context.config).map((host) => {
     const node = nodes.find((one) => one.metadata.name === host.nodeRegistration.name);
     const problem = nodeProblem(node);
     const version = (node?.status as { nodeInfo?: { kubeletVersion?: string } } | undefined)?.nodeInfo;

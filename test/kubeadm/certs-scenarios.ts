@@ -166,13 +166,20 @@ export function randomCase(): fc.Arbitrary<Case> {
         fc.constantFrom('on', '1e3', 'null', '0x1f', 'a: b'),
       ),
       endpoint: fc.option(endpoint, { nil: undefined }),
-      advertiseAddress: ip,
       bindPort: port,
       dnsDomain: dnsName,
-      serviceSubnet: fc.oneof(
-        subnet4,
-        subnet6,
-        fc.tuple(subnet4, subnet6).map((pair) => pair.join(',')),
+      // An API server advertises an address of the family that services have first.
+      addresses: fc.oneof(
+        fc.record({ advertiseAddress: ipv4, serviceSubnet: subnet4 }),
+        fc.record({ advertiseAddress: ipv6, serviceSubnet: subnet6 }),
+        fc.record({
+          advertiseAddress: ipv4,
+          serviceSubnet: fc.tuple(subnet4, subnet6).map((pair) => pair.join(',')),
+        }),
+        fc.record({
+          advertiseAddress: ipv6,
+          serviceSubnet: fc.tuple(subnet6, subnet4).map((pair) => pair.join(',')),
+        }),
       ),
       certSANs: sans,
       etcd: fc.oneof(
@@ -187,10 +194,9 @@ export function randomCase(): fc.Arbitrary<Case> {
         algorithm,
         name,
         endpoint: controlPlaneEndpoint,
-        advertiseAddress,
+        addresses: { advertiseAddress, serviceSubnet },
         bindPort,
         dnsDomain,
-        serviceSubnet,
         certSANs,
         ...rest
       }) => ({

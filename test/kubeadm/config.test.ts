@@ -20,7 +20,7 @@ const CASES: Record<string, string> = {
     INIT,
   ),
   'dual stack': stream(
-    CLUSTER,
+    CLUSTER.replaceAll(/address: (10\.0\.0\.(\d))/g, 'address: $1, nodeIP: "$1,fc00::$2"'),
     KUBEADM.replace(
       '{podSubnet: 10.244.0.0/16}',
       '{podSubnet: "10.244.0.0/16,fd00::/56", serviceSubnet: "10.96.0.0/16,fd01::/108", dnsDomain: a.b}',

@@ -11,17 +11,19 @@ export const command = defineCommand({
     const config = await clusterConfig(options.config, io);
     const hosts = presentHosts(config);
     const controlPlanes = hosts.filter((host) => host.role === 'control-plane').length;
+    const etcdHosts = hosts.filter((host) => host.role === 'etcd').length;
     const { kubernetesVersion } = config.cluster;
     const data = {
       valid: true,
       cluster: config.name,
       kubernetesVersion,
       controlPlanes,
-      workers: hosts.length - controlPlanes,
+      workers: hosts.filter((host) => host.role === 'worker').length,
+      etcdHosts,
       network: config.spec.network.plugin,
       notes: config.notes,
     };
-    const summary = `${options.config} is valid: ${config.name}, Kubernetes ${kubernetesVersion}, ${count(controlPlanes, 'control plane')}, ${count(data.workers, 'worker')}, network ${data.network}.`;
+    const summary = `${options.config} is valid: ${config.name}, Kubernetes ${kubernetesVersion}, ${count(controlPlanes, 'control plane')}, ${count(data.workers, 'worker')}${etcdHosts === 0 ? '' : `, ${count(etcdHosts, 'etcd host')}`}, network ${data.network}.`;
     return { data, text: [...config.notes.map((note) => `note: ${note}`), summary].join('\n') };
   },
 });

@@ -1,7 +1,7 @@
 import { chmod, copyFile, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { type Bundle, blobPath, fileByName } from '../../bundle/bundle.js';
-import { presentHosts } from '../../config/inventory.js';
+import { nodeHosts } from '../../config/inventory.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { assertLabName } from '../../lab/names.js';
 import { installPackages, isDebian, missingLabTools, requireRoot } from '../../lab/tools.js';
@@ -59,6 +59,16 @@ export const command = defineCommand({
       description: 'how the API is reached (default external with several control planes)',
       kind: 'string',
       choices: LAB_ENDPOINTS,
+    },
+    etcd: {
+      flags: '--etcd <n>',
+      description: 'machines for an etcd outside of the control planes (default none)',
+      kind: 'number',
+    },
+    dualStack: {
+      flags: '--dual-stack',
+      description: 'machines with IPv6 addresses beside, and a cluster of both families',
+      kind: 'boolean',
     },
     kubernetesVersion: {
       flags: '--kubernetes-version <version>',
@@ -122,6 +132,8 @@ interface MachineOptions {
   controlPlanes: number | undefined;
   workers: number | undefined;
   endpoint: string | undefined;
+  etcd: number | undefined;
+  dualStack: boolean;
   profile: string | undefined;
   provider: string | undefined;
   box: string | undefined;
@@ -132,12 +144,12 @@ interface MachineOptions {
  * @throws USAGE for an option that is another driver's
  */
 function machinesOf(
-  { controlPlanes, workers, endpoint: asked, profile, provider, box }: MachineOptions,
+  { controlPlanes, workers, etcd, dualStack, endpoint: asked, profile, provider, box }: MachineOptions,
   driver: LabDriverName,
 ): Partial<LabSpec> {
   const vagrant = { profile, provider, box };
   const endpoint = LAB_ENDPOINTS.find((known) => known === asked);
-  const counts = { controlPlanes, workers, endpoint };
+  const counts = { controlPlanes, workers, etcd, endpoint, ...(dualStack ? { dualStack } : {}) };
   const others = driver === 'vagrant' ? counts : vagrant;
   if (Object.values(others).some((value) => value !== undefined)) {
     throw driver === 'vagrant'
@@ -145,7 +157,7 @@ function machinesOf(
           'USAGE',
           'a profile says what a Vagrant lab has: how many machines, and which endpoint',
           {
-            hint: 'use --profile single, small or ha in place of --control-planes, --workers and --endpoint',
+            hint: 'use --profile single, small or ha in place of --control-planes, --workers, --etcd, --dual-stack and --endpoint',
           },
         )
       : new KeelsonError('USAGE', '--profile, --provider and --box are for Vagrant', {
@@ -167,14 +179,14 @@ async function bringUp(file: string, kubeconfig: string, io: CliIO, global: Glob
 
 /**
  * The lab's bridge leads to machines and virtual addresses; the name of an external endpoint is known to the
- * machines only, and a node-local one is reached at the machine that is listed last.
+ * machines only, and a node-local one is reached at the machine that is the last node listed.
  */
 async function reachableKubeconfig(session: Session): Promise<string> {
   const { config, first } = session.context;
   const { endpoint } = config.spec;
   const text = await adminKubeconfig(session);
   if (endpoint?.provider === 'keepalived-haproxy') return text;
-  const last = presentHosts(config).at(-1);
+  const last = nodeHosts(config).at(-1);
   if (endpoint?.provider !== 'node-local' || !endpoint.expose || last === undefined)
     return withServer(text, 'admin.conf', localServerUrl(first));
   // Its address is in no certificate, the name of the API's Service is in each.

@@ -2,7 +2,7 @@ import { canonicalAddress, contains, familyOf, parseCidrs } from '../cidr.js';
 import { ENDPOINT_PORTS, endpointText, resolveEndpoint } from '../endpoint.js';
 import { parseHostPort } from '../schema/common.js';
 import type { Documents } from '../schema/kinds.js';
-import { nodeIPOf } from './hosts.js';
+import { nodeIPsOf } from './hosts.js';
 import type { Rule } from './rule.js';
 
 /** Ports that Kubernetes has on hosts, beside the API server's. */
@@ -72,12 +72,12 @@ export const virtualAddress: Rule = ({ Cluster, ClusterConfiguration }, report) 
   }
   const own = Cluster.spec.hosts.find(
     (host) =>
-      nodeIPOf(host) === canonicalAddress(address) ||
+      nodeIPsOf(host).includes(canonicalAddress(address)) ||
       canonicalAddress(host.address) === canonicalAddress(address),
   );
   if (own !== undefined) report('Cluster', path, `${address} is that of ${own.name}: take a free one`);
   const planes = Cluster.spec.hosts.filter((host) => host.role === 'control-plane');
-  const other = planes.find((host) => familyOf(nodeIPOf(host) ?? address) !== family);
+  const other = planes.find((host) => familyOf(nodeIPsOf(host)[0] ?? address) !== family);
   if (other !== undefined)
     report('Cluster', path, `${address} is not of the address family of ${other.name}`);
   const { podSubnet, serviceSubnet } = ClusterConfiguration?.networking ?? {};
@@ -96,7 +96,7 @@ export const oneEndpoint: Rule = ({ Cluster, ClusterConfiguration, InitConfigura
   const given = parseHostPort(text);
   const first = Cluster.spec.hosts.find((host) => host.role === 'control-plane' && host.state !== 'absent');
   const bindPort = InitConfiguration?.localAPIEndpoint?.bindPort || API_PORT;
-  const address = first === undefined ? '' : (nodeIPOf(first) ?? '');
+  const address = first === undefined ? '' : (nodeIPsOf(first)[0] ?? '');
   const wanted = resolveEndpoint(input, {}, address, bindPort);
   if (given === null || wanted === null || wanted.address === '') return;
   const said = endpointText({ address: canonicalAddress(given.host), port: given.port ?? bindPort });

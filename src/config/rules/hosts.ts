@@ -8,23 +8,23 @@ const HOSTS = ['spec', 'hosts'];
 export const uniqueHosts: Rule = ({ Cluster }, report) => {
   if (Cluster === undefined) return;
   const { hosts, ssh } = Cluster.spec;
-  const fields: [string, (host: HostInput) => string | undefined][] = [
-    ['name', (host) => host.name],
-    ['address', (host) => `${canonicalAddress(host.address)} port ${host.port ?? ssh?.port ?? 22}`],
-    ['nodeIP', (host) => nodeIPOf(host)],
+  const fields: [string, (host: HostInput) => string[]][] = [
+    ['name', (host) => [host.name]],
+    ['address', (host) => [`${canonicalAddress(host.address)} port ${host.port ?? ssh?.port ?? 22}`]],
+    ['nodeIP', nodeIPsOf],
   ];
-  for (const [field, keyOf] of fields) {
+  for (const [field, keysOf] of fields) {
     const seen = new Map<string, HostInput>();
     for (const [i, host] of hosts.entries()) {
-      const key = keyOf(host);
-      if (key === undefined) continue;
-      const other = seen.get(key);
-      if (other === undefined) seen.set(key, host);
-      // Equal addresses are reported as such; the node IP that follows from them is not a second mistake.
-      else if (field !== 'nodeIP' || host.nodeIP !== undefined) {
-        const message =
-          field === 'name' ? `the name ${key} is used twice` : `${key} is also that of ${other.name}`;
-        report('Cluster', [...HOSTS, i, field], message);
+      for (const key of keysOf(host)) {
+        const other = seen.get(key);
+        if (other === undefined) seen.set(key, host);
+        // Equal addresses are reported as such; the node IP that follows from them is not a second mistake.
+        else if (field !== 'nodeIP' || host.nodeIP !== undefined) {
+          const message =
+            field === 'name' ? `the name ${key} is used twice` : `${key} is also that of ${other.name}`;
+          report('Cluster', [...HOSTS, i, field], message);
+        }
       }
     }
   }
@@ -41,24 +41,27 @@ function uniqueNodeNames(hosts: readonly HostInput[], report: (i: number, messag
   }
 }
 
-/** Address in the cluster, canonical; undefined where the address is a name and no nodeIP is given. */
-export function nodeIPOf(host: HostInput): string | undefined {
-  const address = host.nodeIP ?? host.address;
-  return familyOf(address) === null ? undefined : canonicalAddress(address);
+/** Addresses in the cluster, canonical; [] where the address is a name and no nodeIP is given. */
+export function nodeIPsOf(host: HostInput): string[] {
+  return (host.nodeIP ?? host.address)
+    .split(',')
+    .filter((address) => familyOf(address) !== null)
+    .map(canonicalAddress);
 }
 
 /** Every host has an IP address that others can reach it by. */
 export const nodeAddresses: Rule = ({ Cluster }, report) => {
   for (const [i, host] of (Cluster?.spec.hosts ?? []).entries()) {
     const path = [...HOSTS, i];
-    const nodeIP = nodeIPOf(host);
-    if (nodeIP === undefined) {
+    const nodeIPs = nodeIPsOf(host);
+    if (nodeIPs.length === 0) {
       report(
         'Cluster',
         [...path, 'address'],
         `${host.address} is a name: add nodeIP, the address inside the cluster`,
       );
-    } else if (!isNodeAddress(nodeIP)) {
+    }
+    for (const nodeIP of nodeIPs.filter((address) => !isNodeAddress(address))) {
       const field = host.nodeIP === undefined ? 'address' : 'nodeIP';
       report(
         'Cluster',
@@ -66,7 +69,7 @@ export const nodeAddresses: Rule = ({ Cluster }, report) => {
         `other hosts cannot reach ${nodeIP}: add nodeIP, the address inside the cluster`,
       );
     }
-    if (host.advertiseAddress !== undefined && host.role === 'worker') {
+    if (host.advertiseAddress !== undefined && host.role !== 'control-plane') {
       report('Cluster', [...path, 'advertiseAddress'], 'only control planes advertise an API server', {
         at: 'key',
       });
@@ -85,6 +88,7 @@ export const controlPlanes: Rule = ({ Cluster, ClusterConfiguration }, report, n
       at: 'key',
     });
   }
+  const members = Cluster.spec.hosts.filter((host) => host.role === 'etcd' && host.state !== 'absent');
   if (planes.length < 2 || ClusterConfiguration === undefined) return;
   if (!ClusterConfiguration.controlPlaneEndpoint && Cluster.spec.endpoint === undefined) {
     const remedy =
@@ -92,17 +96,35 @@ export const controlPlanes: Rule = ({ Cluster, ClusterConfiguration }, report, n
     const message = `required with ${planes.length} control planes: ${remedy}`;
     report('ClusterConfiguration', ['controlPlaneEndpoint'], message);
   }
-  if (planes.length % 2 === 0 && ClusterConfiguration.etcd?.external === undefined) {
-    note(
-      `${planes.length} control planes tolerate no more failures of etcd than ${planes.length - 1}: an odd number is better`,
-    );
-  }
+  const stacked = ClusterConfiguration.etcd?.external === undefined && members.length === 0;
+  if (planes.length % 2 === 0 && stacked) note(evenMembers('control planes', planes.length));
 };
+
+/** Hosts of role etcd have no node: what is said of nodes means nothing for them. */
+export const etcdMembers: Rule = ({ Cluster }, report, note) => {
+  const hosts = Cluster?.spec.hosts ?? [];
+  for (const [i, host] of hosts.entries()) {
+    if (host.role !== 'etcd') continue;
+    if (host.state === 'absent') {
+      const message = 'a member can not be taken out of an etcd of its own hosts yet: leave the host in';
+      report('Cluster', [...HOSTS, i, 'state'], message);
+    }
+    for (const field of ['labels', 'taints'] as const) {
+      if (Object.keys(host[field] ?? {}).length === 0) continue;
+      report('Cluster', [...HOSTS, i, field], 'a host of role etcd is no node', { at: 'key' });
+    }
+  }
+  const members = hosts.filter((host) => host.role === 'etcd' && host.state !== 'absent');
+  if (members.length > 0 && members.length % 2 === 0) note(evenMembers('hosts of role etcd', members.length));
+};
+
+const evenMembers = (what: string, count: number): string =>
+  `${count} ${what} tolerate no more failures of etcd than ${count - 1}: an odd number is better`;
 
 /** What JoinConfiguration says goes for every host that joins, so it can name only one. */
 export const joinIdentity: Rule = ({ Cluster, JoinConfiguration }, report) => {
   if (Cluster === undefined || JoinConfiguration === undefined) return;
-  const present = Cluster.spec.hosts.filter((host) => host.state !== 'absent');
+  const present = Cluster.spec.hosts.filter((host) => host.state !== 'absent' && host.role !== 'etcd');
   const joining = present.length - 1;
   if (JoinConfiguration.nodeRegistration?.name && joining > 1) {
     const message = `${joining} hosts join and cannot share a name: set it at the host`;

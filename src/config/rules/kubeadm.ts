@@ -19,9 +19,20 @@ export const featureGates: Rule = ({ ClusterConfiguration }, report) => {
 };
 
 /** etcd is local or external, and an external one has a complete set of credentials. */
-export const etcd: Rule = ({ ClusterConfiguration }, report) => {
+export const etcd: Rule = ({ Cluster, ClusterConfiguration }, report) => {
   const { local, external } = ClusterConfiguration?.etcd ?? {};
+  const complete = external?.caFile && external.certFile && external.keyFile;
+  if (Cluster?.spec.externalEtcd !== undefined && ClusterConfiguration !== undefined && !complete) {
+    const message =
+      'needs caFile, certFile and keyFile in etcd.external: where the files go on the control planes';
+    report('Cluster', ['spec', 'externalEtcd'], message, { at: 'key' });
+  }
   if (external === undefined) return;
+  const member = Cluster?.spec.hosts.find((host) => host.role === 'etcd' && host.state !== 'absent');
+  if (member !== undefined) {
+    const message = `etcd runs on hosts of role etcd (${member.name}): leave external out, it follows from them`;
+    report('ClusterConfiguration', ['etcd', 'external'], message, { at: 'key' });
+  }
   if (local !== undefined) {
     report('ClusterConfiguration', ['etcd'], 'local and external exclude each other');
     return;

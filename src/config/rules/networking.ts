@@ -1,6 +1,6 @@
-import { type Cidr, contains, formatCidr, overlaps, parseCidrs } from '../cidr.js';
+import { type Cidr, contains, familyOf, formatCidr, overlaps, parseCidrs } from '../cidr.js';
 import type { ClusterConfigurationInput } from '../schema/cluster-configuration.js';
-import { nodeIPOf } from './hosts.js';
+import { nodeIPsOf } from './hosts.js';
 import type { Rule } from './rule.js';
 
 const DEFAULT_SERVICES = '10.96.0.0/12';
@@ -22,6 +22,8 @@ function rangesOf(configuration: ClusterConfigurationInput): Ranges {
   };
 }
 
+const families = (cidrs: readonly Cidr[]): string => cidrs.map(({ family }) => `IPv${family}`).join(',');
+
 /** Ranges of pods and services share no address, and are of the same families in the same order. */
 export const ranges: Rule = ({ ClusterConfiguration }, report) => {
   if (ClusterConfiguration === undefined) return;
@@ -38,7 +40,6 @@ export const ranges: Rule = ({ ClusterConfiguration }, report) => {
     }
   }
   if (pods.length === 0) return;
-  const families = (cidrs: readonly Cidr[]) => cidrs.map(({ family }) => `IPv${family}`).join(',');
   if (families(pods) !== families(services)) {
     const message = `is ${families(pods)} and serviceSubnet is ${families(services)}: both need the same families in the same order`;
     report('ClusterConfiguration', path, message);
@@ -68,17 +69,57 @@ export const hostsOutsideOfRanges: Rule = ({ Cluster, ClusterConfiguration }, re
   if (Cluster === undefined || ClusterConfiguration === undefined) return;
   const { pods, services } = rangesOf(ClusterConfiguration);
   for (const [i, host] of Cluster.spec.hosts.entries()) {
-    const address = nodeIPOf(host);
     const field = host.nodeIP === undefined ? 'address' : 'nodeIP';
-    for (const [name, cidrs] of Object.entries({ pod: pods, service: services })) {
-      const range = cidrs.find((cidr) => address !== undefined && contains(cidr, address));
-      if (range === undefined) continue;
-      report(
-        'Cluster',
-        ['spec', 'hosts', i, field],
-        `${address} lies in the ${name} range ${formatCidr(range)}`,
-      );
+    for (const address of nodeIPsOf(host)) {
+      for (const [name, cidrs] of Object.entries({ pod: pods, service: services })) {
+        const range = cidrs.find((cidr) => contains(cidr, address));
+        if (range === undefined) continue;
+        const message = `${address} lies in the ${name} range ${formatCidr(range)}`;
+        report('Cluster', ['spec', 'hosts', i, field], message);
+      }
     }
+  }
+};
+
+/** Nodes have an address of each family of their pods, which flannel carries between them. */
+export const nodeFamilies: Rule = ({ Cluster, ClusterConfiguration }, report) => {
+  if (Cluster === undefined || ClusterConfiguration === undefined) return;
+  if (Cluster.spec.network?.plugin === 'none') return;
+  const { pods, services } = rangesOf(ClusterConfiguration);
+  // What is reported of the ranges themselves is enough.
+  if (families(pods) !== families(services)) return;
+  for (const [i, host] of Cluster.spec.hosts.entries()) {
+    const addresses = nodeIPsOf(host);
+    if (host.role === 'etcd' || addresses.length === 0) continue;
+    const missing = pods.find(({ family }) => !addresses.some((address) => familyOf(address) === family));
+    if (missing === undefined) continue;
+    const field = host.nodeIP === undefined ? 'address' : 'nodeIP';
+    const more = pods.length === 2 ? 'give both in nodeIP, with a comma between' : 'give one in nodeIP';
+    const message = `pods have IPv${missing.family} addresses, and ${host.name} has none: ${more}`;
+    report('Cluster', ['spec', 'hosts', i, field], message);
+  }
+};
+
+/** An API server advertises an address of the family that services have first; else it does not start. */
+export const advertisedFamily: Rule = (documents, report) => {
+  const { Cluster, ClusterConfiguration, InitConfiguration, JoinConfiguration } = documents;
+  if (Cluster === undefined || ClusterConfiguration === undefined) return;
+  const [services] = rangesOf(ClusterConfiguration).services;
+  const planes = Cluster.spec.hosts.filter(
+    ({ role, state }) => role === 'control-plane' && state !== 'absent',
+  );
+  for (const [i, host] of Cluster.spec.hosts.entries()) {
+    if (!planes.includes(host) || services === undefined) continue;
+    const endpoint =
+      host === planes[0]
+        ? InitConfiguration?.localAPIEndpoint
+        : JoinConfiguration?.controlPlane?.localAPIEndpoint;
+    const address = host.advertiseAddress || endpoint?.advertiseAddress || nodeIPsOf(host)[0];
+    if (address === undefined || familyOf(address) === services.family) continue;
+    const fields = ['advertiseAddress', 'nodeIP'] as const;
+    const field = fields.find((name) => host[name] !== undefined) ?? 'address';
+    const message = `the API server would advertise ${address}, but services have IPv${services.family} addresses first: it does not start so`;
+    report('Cluster', ['spec', 'hosts', i, field], message);
   }
 };
 

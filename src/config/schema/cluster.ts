@@ -2,6 +2,7 @@ import * as z from 'zod';
 import {
   type Check,
   checkAddress,
+  checkAddresses,
   checkDnsName,
   checked,
   checkHostAddress,
@@ -57,12 +58,16 @@ const ssh = z
 
 const host = z.strictObject({
   name: required(checkDnsName).describe('Name in the inventory, and the name of the node.'),
-  role: z.enum(['control-plane', 'worker']).describe('What the host is in the cluster.'),
+  role: z
+    .enum(['control-plane', 'worker', 'etcd'])
+    .describe('What the host is in the cluster; etcd: a member of an etcd outside of the control planes.'),
   address: required(checkHostAddress).describe('IP address or name to connect to.'),
   ...sshOfHost,
-  nodeIP: required(checkAddress)
+  nodeIP: required(checkAddresses)
     .optional()
-    .describe('Address inside the cluster; default the address. Needed where that is a name.'),
+    .describe(
+      'Address inside the cluster; default the address. Needed where that is a name. Dual stack: two, the first of the family that the cluster prefers.',
+    ),
   advertiseAddress: required(checkAddress)
     .optional()
     .describe('Control planes: address that the API server advertises; default nodeIP.'),
@@ -166,6 +171,17 @@ const preparation = z
   })
   .describe('What keelson may change on hosts beside Kubernetes itself; check is left to preflight.');
 
+const here = (what: string) =>
+  required(() => undefined).describe(`${what}, on the machine where keelson runs.`);
+
+const externalEtcd = z
+  .strictObject({
+    caFile: here('CA certificate of etcd'),
+    certFile: here('Client certificate'),
+    keyFile: here('Client key'),
+  })
+  .describe("Brought to the control planes at the paths of ClusterConfiguration's etcd.external.");
+
 /** keelson.dev/v1alpha1 Cluster, as a user writes it. */
 export const cluster = z
   .strictObject({
@@ -185,6 +201,7 @@ export const cluster = z
         bundle: z.string().optional().describe('Directory of the bundle with binaries and images.'),
         runtime: runtime.optional(),
         preparation: preparation.optional(),
+        externalEtcd: externalEtcd.optional(),
         ignorePreflightErrors: names(
           'Preflight checks to report as warnings, by their Kubernetes names.',
         ).optional(),

@@ -37,6 +37,17 @@ export const checkDnsName: Check = (value) =>
 export const checkAddress: Check = (value) =>
   familyOf(value) === null ? `"${value}" is no IP address` : undefined;
 
+/** One address, or one of each family. */
+export const checkAddresses: Check = (value) => {
+  const addresses = value.split(',');
+  const families = addresses.map(familyOf);
+  const wrong = addresses.find((_, i) => families[i] === null);
+  if (wrong !== undefined) return `"${wrong}" is no IP address`;
+  return addresses.length > 2 || new Set(families).size < addresses.length
+    ? 'either one address, or one of IPv4 and one of IPv6 for dual stack, with a comma between'
+    : undefined;
+};
+
 /** What one connects to: an IP address or a name. All-numeric names are mistyped addresses. */
 export const checkHostAddress: Check = (value) => {
   if (familyOf(value) !== null) return undefined;

@@ -1,5 +1,5 @@
 import type { Pod } from 'kubernetes-types/core/v1.js';
-import { asControlPlane, timeoutsOf } from '../../config/inventory.js';
+import { etcdHosts, memberAddress, memberSettings, timeoutsOf } from '../../config/inventory.js';
 import type { ClusterConfig, ClusterConfiguration, LocalEtcd, ResolvedHost } from '../../config/types.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { joinHostPort, loopbackFor } from '../addresses.js';
@@ -16,7 +16,7 @@ import {
 } from './pod.js';
 import { directory, hostPathMounts } from './volumes.js';
 
-const CLIENT_PORT = 2379;
+export const CLIENT_PORT = 2379;
 const PEER_PORT = 2380;
 const METRICS_PORT = 2381;
 
@@ -27,31 +27,40 @@ export interface EtcdMember {
 }
 
 export interface EtcdMembership {
-  /** All members, this host's included, in etcd's order; default: this host alone. */
+  /**
+   * All members, this host's included, in etcd's order; default: this host alone, and with hosts of role etcd
+   * all of them.
+   */
   initialCluster?: readonly EtcdMember[];
   /** Default: `existing` where `initialCluster` is given. `new` is etcd's own default and not written. */
   initialClusterState?: 'new' | 'existing';
 }
 
 export function etcdPeerUrl(host: ResolvedHost): string {
-  return `https://${joinHostPort(asControlPlane(host).localAPIEndpoint.advertiseAddress, PEER_PORT)}`;
+  return `https://${joinHostPort(memberAddress(host), PEER_PORT)}`;
 }
 
 export function etcdClientUrl(host: ResolvedHost): string {
-  return `https://${joinHostPort(asControlPlane(host).localAPIEndpoint.advertiseAddress, CLIENT_PORT)}`;
+  return `https://${joinHostPort(memberAddress(host), CLIENT_PORT)}`;
+}
+
+/** The members that a cluster on hosts of role etcd begins with; this host alone where etcd is stacked. */
+export function firstMembers(config: ClusterConfig, host: ResolvedHost): EtcdMember[] {
+  const hosts = host.role === 'etcd' ? etcdHosts(config) : [host];
+  return hosts.map((member) => ({ name: member.nodeRegistration.name, peerURL: etcdPeerUrl(member) }));
 }
 
 /**
- * Static pod of a stacked etcd member.
- * @throws KeelsonError BUG where etcd is external
+ * Static pod of an etcd member, on a control plane or on a host of role etcd.
+ * @throws KeelsonError BUG where the host has none
  */
 export function etcdPod(config: ClusterConfig, host: ResolvedHost, membership: EtcdMembership = {}): Pod {
-  const { local } = config.cluster.etcd;
+  const local = memberSettings(config.cluster, host);
   if (local === undefined)
-    throw new KeelsonError('BUG', 'no static pod for an external etcd', { host: host.name });
+    throw new KeelsonError('BUG', 'no etcd member runs on this host', { host: host.name });
   const { certificatesDir } = config.cluster;
   const certificates = `${certificatesDir}/etcd`;
-  const loopback = loopbackFor(asControlPlane(host).localAPIEndpoint.advertiseAddress);
+  const loopback = loopbackFor(memberAddress(host));
   const endpoint = metricsEndpoint(local, loopback);
   const timeout = timeoutsOf(config, host).controlPlaneComponentHealthCheck;
   const { volumes } = hostPathMounts([
@@ -87,8 +96,8 @@ function etcdArguments(
 ): string[] {
   const { certificatesDir } = config.cluster;
   const name = host.nodeRegistration.name;
-  const loopback = loopbackFor(asControlPlane(host).localAPIEndpoint.advertiseAddress);
-  const members = initialCluster ?? [{ name, peerURL: etcdPeerUrl(host) }];
+  const loopback = loopbackFor(memberAddress(host));
+  const members = initialCluster ?? firstMembers(config, host);
   const state = initialClusterState ?? (initialCluster === undefined ? 'new' : 'existing');
   const defaults = argumentsOf({
     name,

@@ -1,4 +1,5 @@
 import type { Pod } from 'kubernetes-types/core/v1.js';
+import { memberSettings } from '../../config/inventory.js';
 import type { ClusterConfig, ResolvedHost } from '../../config/types.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { type EtcdMembership, etcdPod } from './etcd.js';
@@ -12,7 +13,8 @@ export const STATIC_POD_DIRECTORY = '/etc/kubernetes/manifests';
 export type StaticPodName = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler';
 
 /**
- * The static pods of a control plane by name, before patches; etcd only where it is stacked.
+ * The static pods of a control plane by name, before patches; etcd only where it is stacked. On a host of role
+ * etcd it is the only one.
  * @throws KeelsonError CONFIG if the feature gate RootlessControlPlane is on: its users would have to be
  * made on each host first
  */
@@ -27,7 +29,8 @@ export function staticPods(
     });
   }
   const pods = new Map<StaticPodName, Pod>();
-  if (config.cluster.etcd.local !== undefined) pods.set('etcd', etcdPod(config, host, options));
+  if (memberSettings(config.cluster, host) !== undefined) pods.set('etcd', etcdPod(config, host, options));
+  if (host.role === 'etcd') return pods;
   pods.set('kube-apiserver', apiServerPod(config, host, options));
   pods.set('kube-controller-manager', controllerManagerPod(config, host, options));
   pods.set('kube-scheduler', schedulerPod(config, host, options));

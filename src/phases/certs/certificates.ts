@@ -1,5 +1,5 @@
 import { modeDrift } from '../../engine/files.js';
-import type { Verdict } from '../../engine/phase.js';
+import type { Target, Verdict } from '../../engine/phase.js';
 import type { Change } from '../../engine/types.js';
 import type { ReadResult } from '../../host/types.js';
 import type { PkiEntry } from '../../pki/plan-certificates.js';
@@ -52,20 +52,37 @@ const PHASES: readonly { phase: string; entry: string; summary: string }[] = [
 const AUTHORITY_ENTRIES = ['ca', 'front-proxy-ca', 'etcd-ca', 'sa'];
 const FIRST_ONLY = ['super-admin', 'kubelet'];
 
+/** Who may have the entry; a host whose table lacks it has nothing to do. */
+function targetOf(entry: string): Exclude<Target, 'cluster'> {
+  if (FIRST_ONLY.includes(entry)) return 'first-control-plane';
+  return entry.startsWith('etcd-') ? 'control-planes-and-etcd-hosts' : 'control-planes';
+}
+
+/** Hosts of one role have the same entries. */
+const oneOfEachRole = ({ first, inventory }: PhaseContext): string[] => [
+  first.name,
+  ...inventory
+    .filter((host) => host.role === 'etcd')
+    .slice(0, 1)
+    .map((host) => host.name),
+];
+
 /** kubeadm's `certs …` and `kubeconfig …` phases. */
 export const certificatePhases = PHASES.map(({ phase, entry, summary }) => {
   const authority = AUTHORITY_ENTRIES.includes(entry);
   return defineHostPhase({
     name: phase,
     summary,
-    target: FIRST_ONLY.includes(entry) ? 'first-control-plane' : 'control-planes',
+    target: targetOf(entry),
     group: authority ? 'certs/authorities' : 'credentials',
     needs: authority ? [] : [AUTHORITIES],
     provides: authority ? [AUTHORITIES, CREDENTIALS] : [CREDENTIALS],
     // What a host has of kubeconfigs is known only once it was looked at.
     runIf: (context) =>
       phase.startsWith('kubeconfig/') ||
-      context.trust.entries(context.first.name).some((candidate) => candidate.name === entry),
+      oneOfEachRole(context).some((host) =>
+        context.trust.entries(host).some((candidate) => candidate.name === entry),
+      ),
     observe: (context, host) => context.trust.request(host),
     plan: (context, host, seen) => {
       context.trust.observed(host, seen);

@@ -1,7 +1,15 @@
 import type { HostPhase } from '../../engine/phase.js';
 import type { ReadResult } from '../../host/types.js';
 import type { EtcdMembership } from '../../manifests/static-pods/etcd.js';
-import { API, API_PODS, CONTROLLER_IMAGES, CONTROLLER_PODS, CREDENTIALS, ETCD } from '../artefacts.js';
+import {
+  API,
+  API_PODS,
+  CONTROLLER_IMAGES,
+  CONTROLLER_PODS,
+  CREDENTIALS,
+  ETCD,
+  ETCD_CLUSTER,
+} from '../artefacts.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
 import { membershipIn } from '../etcd-manifest.js';
 import { MANIFESTS_DIR } from '../paths.js';
@@ -55,7 +63,7 @@ export const apiPods = [
     name: 'control-plane/apiserver',
     target: 'control-planes',
     group: 'api-pods',
-    needs: [CREDENTIALS, ETCD],
+    needs: [CREDENTIALS, ETCD, ETCD_CLUSTER],
     provides: [API_PODS],
   }),
 ];

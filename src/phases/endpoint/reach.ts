@@ -58,15 +58,16 @@ async function unnamed(context: PhaseContext, admin: ClientCredentials, name: st
   return answers.flat();
 }
 
-/** Why the API does not answer at its endpoint, host by host; [] where it does from all hosts of the run. */
+/** Why the API does not answer at its endpoint, host by host; [] where it does from all nodes of the run. */
 export async function unreached(context: PhaseContext): Promise<string[]> {
   const { endpoint } = context.config.spec;
   const admin = context.trust.admin();
   if (endpoint === null) return [];
   if (admin === null) return ['there are no admin credentials yet'];
+  const nodes = context.inventory.filter(({ role }) => role !== 'etcd');
   const [early, ...answers] = await Promise.all([
     unnamed(context, admin, endpoint.address),
-    ...context.inventory.map(async ({ name }): Promise<string[]> => {
+    ...nodes.map(async ({ name }): Promise<string[]> => {
       const look = { host: name, at: endpoint, servername: endpoint.address };
       const failure = await failureOf(context, admin, look);
       return failure === null ? [] : [`${name}: ${failure.message}`];

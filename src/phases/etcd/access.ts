@@ -1,21 +1,34 @@
 import { type EtcdClient, etcdClient } from '../../cluster/etcd.js';
 import type { ClientCredentials, Endpoint } from '../../cluster/tls-agent.js';
+import { memberAddress } from '../../config/inventory.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
+import { loopbackFor } from '../../manifests/addresses.js';
+import { CLIENT_PORT } from '../../manifests/static-pods/etcd.js';
 import { certificatePaths } from '../../pki/table.js';
 import type { PhaseContext } from '../context.js';
 
-/** The identity by which keelson talks to etcd: the first control plane's healthcheck client, known to all members. */
-export async function etcdCredentials(context: PhaseContext): Promise<ClientCredentials> {
+/**
+ * The identity by which keelson talks to etcd: the healthcheck client of a host with a member, known to all
+ * members; default the first control plane's.
+ */
+export async function etcdCredentials(
+  context: PhaseContext,
+  holder: string = context.first.name,
+): Promise<ClientCredentials> {
   const { cluster } = context.config;
   const { cert, key } = certificatePaths(cluster, { baseName: 'etcd/healthcheck-client' });
   const ca = certificatePaths(cluster, { baseName: 'etcd/ca' }).cert;
-  const read = async (path: string) => (await context.trust.file(context.first.name, path)).toString();
+  const read = async (path: string) => (await context.trust.file(holder, path)).toString();
   return { ca: await read(ca), cert: await read(cert), key: await read(key) };
 }
 
 /** A client of the etcd member on `host`, or of the one at `endpoint` as that host sees it. */
 export async function etcdOn(context: PhaseContext, host: string, endpoint?: Endpoint): Promise<EtcdClient> {
-  return etcdClient(context.reader(host), await etcdCredentials(context), context.signal, endpoint);
+  const resolved = context.hostNamed(host);
+  const own = { address: loopbackFor(memberAddress(resolved)), port: CLIENT_PORT };
+  // A control plane whose etcd runs on hosts of role etcd has no such identity.
+  const credentials = await etcdCredentials(context, resolved.role === 'etcd' ? host : undefined);
+  return etcdClient(context.reader(host), credentials, context.signal, endpoint ?? own);
 }
 
 /** A client of the etcd member on the first control plane. */

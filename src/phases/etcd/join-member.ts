@@ -1,5 +1,5 @@
 import type { EtcdClient, EtcdMember } from '../../cluster/etcd.js';
-import { asControlPlane } from '../../config/inventory.js';
+import { memberSettings } from '../../config/inventory.js';
 import { waitUntil } from '../../engine/wait.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import type { Host } from '../../host/types.js';
@@ -7,7 +7,7 @@ import { etcdPeerUrl } from '../../manifests/static-pods/etcd.js';
 import type { PhaseContext } from '../context.js';
 import { ETCD_MANIFEST } from '../etcd-manifest.js';
 import { renderedFor, SURROUNDINGS } from '../rendered.js';
-import { firstMember } from './access.js';
+import { etcdOn } from './access.js';
 import { promoteWhenReady } from './promote.js';
 
 /** What a join that was cut off a moment ago may still need to start its member, milliseconds. */
@@ -35,14 +35,19 @@ mv "$2/member" "$2/member.replaced"
  * Makes a host a voting member of etcd, from wherever an earlier try left off:
  * a member that was added and never started is started; one whose manifest is gone gets it again; one that lost
  * its data is taken out and added anew; data of a membership that etcd knows no more is set aside.
+ * @param through a host with a member
  */
-export async function joinMember(context: PhaseContext, host: Host): Promise<void> {
-  const plane = asControlPlane(context.hostNamed(host.name));
-  const name = plane.nodeRegistration.name;
-  const peerURL = etcdPeerUrl(plane);
-  const dataDir = context.config.cluster.etcd.local?.dataDir ?? '';
+export async function joinMember(
+  context: PhaseContext,
+  host: Host,
+  through: string = context.first.name,
+): Promise<void> {
+  const own = context.hostNamed(host.name);
+  const name = own.nodeRegistration.name;
+  const peerURL = etcdPeerUrl(own);
+  const dataDir = memberSettings(context.config.cluster, own)?.dataDir ?? '';
   const data = `${dataDir}/member`;
-  const client = await firstMember(context);
+  const client = await etcdOn(context, through);
   try {
     const there = await host.read({ stats: [data] });
     const hasData = (there.files.get(data)?.type ?? 'missing') !== 'missing';
@@ -136,7 +141,9 @@ async function clear(
   try {
     if (learner.name !== '') return await client.promote(learner.id);
     const ours = context.config.hosts.some(
-      (host) => host.localAPIEndpoint !== null && learner.peerURLs.includes(etcdPeerUrl(host)),
+      (host) =>
+        memberSettings(context.config.cluster, host) !== undefined &&
+        learner.peerURLs.includes(etcdPeerUrl(host)),
     );
     if (late && ours) await client.remove(learner.id);
   } catch (error) {

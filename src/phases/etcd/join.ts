@@ -35,7 +35,7 @@ export const joinEtcd = defineHostPhase({
     return verdictOf(own?.learner === true ? [...files, promote(host)] : files);
   },
   actions: {
-    join: joinMember,
+    join: (context, host) => joinMember(context, host),
     promote: promoteMember,
   },
 });

@@ -1,6 +1,7 @@
 import { filesForRole } from '../../bundle/bundle.js';
 import type { Change } from '../../engine/types.js';
 import { KUBELET_DROP_IN_PATH, KUBELET_UNIT, KUBELET_UNIT_PATH } from '../../manifests/kubelet.js';
+import { ETCD_KUBELET_DROP_IN_PATH } from '../../manifests/kubelet-standalone.js';
 import { ADDONS, KUBELET_BINARIES } from '../artefacts.js';
 import { blobChanges, digestProbe, OPERATOR_TOOLS } from '../blobs.js';
 import type { PhaseContext } from '../context.js';
@@ -8,7 +9,8 @@ import { defineHostPhase } from '../context.js';
 import { renderedChanges, SURROUNDINGS, verdictOf } from '../rendered.js';
 import { serviceChanges } from '../services.js';
 
-const UNIT_FILES = [KUBELET_UNIT_PATH, KUBELET_DROP_IN_PATH];
+/** A host has one of the two drop-ins; what is not rendered for it is left out. */
+const UNIT_FILES = [KUBELET_UNIT_PATH, KUBELET_DROP_IN_PATH, ETCD_KUBELET_DROP_IN_PATH];
 
 function binaries(context: PhaseContext, host: string, names: readonly string[]) {
   return filesForRole(context.bundle, context.hostNamed(host).role).filter((file) =>

@@ -19,7 +19,7 @@ done
 export const flannelReady = defineHostPhase({
   name: 'network/ready',
   summary: 'flannel serves every node',
-  target: 'all',
+  target: 'nodes',
   needs: [NETWORK_APPLIED, NODES],
   provides: [NETWORK, ADDONS],
   runIf: ({ config }) => config.spec.network.plugin === 'flannel',

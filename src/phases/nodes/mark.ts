@@ -12,9 +12,9 @@ const CONTROL_PLANE_LABELS = {
 
 const CONTROL_PLANE_TAINT: Taint = { key: 'node-role.kubernetes.io/control-plane', effect: 'NoSchedule' };
 
-/** Only the hosts of this run: another's node may be down, or not there yet. */
+/** The nodes of this run: another's may be down, or not there yet; a host of role etcd has none. */
 function hostsOf(context: PhaseContext): ResolvedHost[] {
-  return context.inventory.map((host) => context.hostNamed(host.name));
+  return context.inventory.filter(({ role }) => role !== 'etcd').map((host) => context.hostNamed(host.name));
 }
 
 /** Adds the role's labels, and kubeadm's taint where the file says nothing of taints. */

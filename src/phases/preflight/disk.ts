@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import { filesForRole, imagesForRole } from '../../bundle/bundle.js';
+import { memberSettings } from '../../config/inventory.js';
 import { quote } from '../../host/quote.js';
 import { ON_DEMAND_IMAGES } from '../blobs.js';
 import {
@@ -80,9 +81,8 @@ export function needsOf(
       needs.push({ directory: CONTAINERD, bytes: blob.size * (1 + unpacked) });
     }
   }
-  const local = config.cluster.etcd.local;
-  if (host.role === 'control-plane' && local !== undefined)
-    needs.push({ directory: local.dataDir, bytes: ETCD_BYTES });
+  const settings = memberSettings(config.cluster, host);
+  if (settings !== undefined) needs.push({ directory: settings.dataDir, bytes: ETCD_BYTES });
   return needs;
 }
 
@@ -148,7 +148,8 @@ function fileSystemOutcome(subject: Subject, fs: FileSystem, needs: readonly Nee
   const here = needs.filter(({ directory }) => fs.directories.includes(directory));
   // A member has its etcd data; its growth is not what an apply brings.
   const coming = here.filter(
-    ({ directory }) => !subject.member || directory !== subject.config.cluster.etcd.local?.dataDir,
+    ({ directory }) =>
+      !subject.member || directory !== memberSettings(subject.config.cluster, subject.host)?.dataDir,
   );
   const bytes = coming.reduce((sum, need) => sum + need.bytes, 0);
   const place = fs.directories.includes(CONTAINERD) ? CONTAINERD : (fs.directories[0] ?? '');

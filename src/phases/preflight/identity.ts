@@ -1,3 +1,4 @@
+import { memberSettings } from '../../config/inventory.js';
 import { defineCheck, error, type Outcome, ok, type Subject, warning } from './check.js';
 
 /** Certificates are backdated by five minutes: a clock further behind holds them for not yet valid. */
@@ -94,8 +95,7 @@ function distance(a: Subject, b: Subject): number {
 }
 
 function bothEtcd(a: Subject, b: Subject): boolean {
-  const local = a.config.cluster.etcd.local !== undefined;
-  return local && a.host.role === 'control-plane' && b.host.role === 'control-plane';
+  return [a, b].every(({ config, host }) => memberSettings(config.cluster, host) !== undefined);
 }
 
 function seconds(ms: number): string {

@@ -5,6 +5,7 @@ import type { ReadRequest, ReadResult } from '../../host/types.js';
 import type { PhaseContext } from '../context.js';
 import type { Finding, Outcome, Subject, Target } from './check.js';
 import { CHECKS } from './checks.js';
+import { judgeExternalEtcd } from './external-etcd.js';
 import { judgeReach, reachRequest } from './reach.js';
 import { members, standingOf, standingProbes } from './standing.js';
 
@@ -34,10 +35,18 @@ export async function inspectHosts(context: PhaseContext, readers: Readers): Pro
       return request === null || reader === undefined ? null : reader.read(request, options);
     }),
   );
+  const etcd = await Promise.all(
+    subjects.map(async (subject) => {
+      const reader = readers.get(subject.host.name);
+      return reader === undefined ? [] : judgeExternalEtcd(context, subject, reader);
+    }),
+  );
   return subjects.flatMap((subject, index) =>
-    [...judgeHost(subject, subjects), ...judgeReach(subject, subjects, reached[index] ?? null)].map(
-      (outcome): Finding => ({ ...outcome, host: subject.host.name }),
-    ),
+    [
+      ...judgeHost(subject, subjects),
+      ...judgeReach(subject, subjects, reached[index] ?? null),
+      ...(etcd[index] ?? []),
+    ].map((outcome): Finding => ({ ...outcome, host: subject.host.name })),
   );
 }
 

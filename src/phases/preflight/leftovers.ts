@@ -1,3 +1,4 @@
+import { memberSettings } from '../../config/inventory.js';
 import { quote } from '../../host/quote.js';
 import { certificatePaths } from '../../pki/table.js';
 import { BOOTSTRAP_KUBELET_CONF, KUBELET_CONF, MANIFESTS_DIR } from '../paths.js';
@@ -29,17 +30,16 @@ const DISTRIBUTIONS: Readonly<Record<string, string>> = {
 /** Files that must not be there before this host is made a node; kubeadm's lists of init and join. */
 function filesToBeFree({ host, config, first }: Target): string[] {
   const files = [KUBELET_CONF, BOOTSTRAP_KUBELET_CONF];
-  if (host.role === 'control-plane')
-    files.push(...STATIC_PODS.map((name) => `${MANIFESTS_DIR}/${name}.yaml`));
-  // Given CAs may lie on the first control plane.
-  if (!first) files.push(certificatePaths(config.cluster, { baseName: 'ca' }).cert);
+  if (host.role !== 'worker') files.push(...STATIC_PODS.map((name) => `${MANIFESTS_DIR}/${name}.yaml`));
+  // Given CAs may lie on the first control plane; a host of role etcd has none of the cluster's.
+  if (!first && host.role !== 'etcd') files.push(certificatePaths(config.cluster, { baseName: 'ca' }).cert);
   return files;
 }
 
 /** Directories that must be empty then; lost+found is no content. */
 function directoriesToBeFree({ host, config }: Target): string[] {
-  const local = config.cluster.etcd.local;
-  return host.role === 'control-plane' && local !== undefined ? [local.dataDir] : [];
+  const settings = memberSettings(config.cluster, host);
+  return settings === undefined ? [] : [settings.dataDir];
 }
 
 export const leftovers = defineCheck({

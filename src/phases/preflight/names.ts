@@ -68,11 +68,11 @@ export const endpointName = defineCheck({
   id: 'endpoint-name',
   probes: (target) => {
     const { host } = endpointOf(target);
-    return isIP(host) === 0 ? { addresses: resolve(host) } : {};
+    return isIP(host) === 0 && target.host.role !== 'etcd' ? { addresses: resolve(host) } : {};
   },
   judge: (subject) => {
     const { host } = endpointOf(subject);
-    if (!asked(subject) || isIP(host) !== 0) return [];
+    if (!asked(subject) || isIP(host) !== 0 || subject.host.role === 'etcd') return [];
     const found = linesOf(subject, 'addresses');
     if (found.length > 0) return [ok('EndpointDNS', `${host} is ${found[0]}`)];
     const message = `controlPlaneEndpoint ${host} does not resolve on the host`;

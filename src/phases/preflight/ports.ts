@@ -1,3 +1,4 @@
+import { memberSettings } from '../../config/inventory.js';
 import { balancedOn } from '../../manifests/endpoint/haproxy.js';
 import { defineCheck, error, linesOf, type Outcome, ok, type Target } from './check.js';
 
@@ -18,13 +19,14 @@ function portsOf({ host, config }: Pick<Target, 'host' | 'config'>): Port[] {
     { port: 10250, owner: KUBELET },
     ...(balanced === null ? [] : [{ port: balanced.port, owner: 'haproxy' }]),
   ];
-  if (host.localAPIEndpoint === null) return ports;
-  ports.push(
-    { port: host.localAPIEndpoint.bindPort, owner: 'kube-apiserver' },
-    { port: 10259, owner: 'kube-scheduler' },
-    { port: 10257, owner: 'kube-controller-manager' },
-  );
-  if (config.cluster.etcd.local !== undefined)
+  if (host.localAPIEndpoint !== null) {
+    ports.push(
+      { port: host.localAPIEndpoint.bindPort, owner: 'kube-apiserver' },
+      { port: 10259, owner: 'kube-scheduler' },
+      { port: 10257, owner: 'kube-controller-manager' },
+    );
+  }
+  if (memberSettings(config.cluster, host) !== undefined)
     ports.push({ port: 2379, owner: ETCD }, { port: 2380, owner: ETCD });
   return ports;
 }

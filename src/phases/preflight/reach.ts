@@ -1,11 +1,12 @@
 import { canonicalAddress } from '../../config/cidr.js';
+import { memberAddress, memberSettings } from '../../config/inventory.js';
 import { quote } from '../../host/quote.js';
 import type { ReadRequest, ReadResult } from '../../host/types.js';
 import { error, type Outcome, ok, type Subject, warning } from './check.js';
 import { echoPayload, interfaceMtu, largestPacket, overheadOf } from './mtu.js';
 import { endpointOf } from './names.js';
 
-/** Beside all control planes, so many next hosts of the inventory are tried from each host. */
+/** Beside all control planes and hosts of role etcd, so many next hosts of the inventory are tried from each host. */
 const NEIGHBOURS = 4;
 /** Seconds until a connection counts as dropped by a firewall. */
 const TIMEOUT_S = 2;
@@ -29,7 +30,7 @@ function neighbours(from: Subject, all: readonly Subject[]): Subject[] {
   const at = all.indexOf(from);
   const ring = [...all.slice(at + 1), ...all.slice(0, at)];
   return ring
-    .filter((to, index) => index < NEIGHBOURS || to.host.role === 'control-plane')
+    .filter((to, index) => index < NEIGHBOURS || to.host.role !== 'worker')
     .filter((to) => !(from.member && to.member));
 }
 
@@ -41,14 +42,19 @@ export function flowsOf(from: Subject, all: readonly Subject[]): Flow[] {
     const result: Flow[] = [];
     const add = (address: string, port: number, use: string | null) =>
       result.push({ to: to.host.name, address, port, use });
-    if (api !== null) add(api.advertiseAddress, api.bindPort, 'the API server');
-    if (api !== null && planes && from.config.cluster.etcd.local !== undefined)
-      add(api.advertiseAddress, 2380, 'etcd');
-    if (planes || api === null) add(to.host.nodeIP, 10250, planes ? 'the kubelet' : null);
+    if (api !== null && from.host.role !== 'etcd') add(api.advertiseAddress, api.bindPort, 'the API server');
+    const { cluster } = from.config;
+    if (memberSettings(cluster, to.host) !== undefined) {
+      if (memberSettings(cluster, from.host) !== undefined) add(memberAddress(to.host), 2380, 'etcd');
+      else if (planes) add(memberAddress(to.host), 2379, 'etcd');
+    }
+    // The kubelet of a host of role etcd is nobody else's.
+    const node = to.host.role !== 'etcd' && from.host.role !== 'etcd';
+    if (node && (planes || api === null)) add(to.host.nodeIP, 10250, planes ? 'the kubelet' : null);
     return result;
   });
   const endpoint = endpointOf(from);
-  if (!from.member && !isKeelsons(from) && !isHost(endpoint.host, all))
+  if (!from.member && from.host.role !== 'etcd' && !isKeelsons(from) && !isHost(endpoint.host, all))
     flows.push({ to: endpoint.host, address: endpoint.host, port: endpoint.port, use: 'the API endpoint' });
   return flows;
 }

@@ -118,9 +118,11 @@ export const nodeAddress = defineCheck({
   id: 'node-address',
   judge: ({ facts, host }) => {
     if (facts.addresses.length === 0 || !isNodeAddress(host.nodeIP)) return [];
-    if (facts.addresses.some(({ address }) => address === host.nodeIP)) return [ok('NodeIP', host.nodeIP)];
+    const wanted = [host.nodeIP, ...(host.secondaryNodeIP === undefined ? [] : [host.secondaryNodeIP])];
+    const missing = wanted.filter((own) => !facts.addresses.some(({ address }) => address === own));
+    if (missing.length === 0) return [ok('NodeIP', wanted.join(', '))];
     const has = facts.addresses.map(({ address }) => address).join(', ');
-    const message = `the host has no address ${host.nodeIP} (it has ${has})`;
+    const message = `the host has no address ${missing.join(', ')} (it has ${has})`;
     return [error('NodeIP', message, 'correct nodeIP (or address) of the host in the cluster file')];
   },
 });

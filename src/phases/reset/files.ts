@@ -22,10 +22,10 @@ const KUBERNETES_DIRECTORIES = [
   '/run/calico',
 ];
 
-/** Those of a containerd that keelson installed. */
 /** kubeadm's default, which is etcd's alone. */
 const DEFAULT_DATA_DIR = '/var/lib/etcd';
 
+/** Those of a containerd that keelson installed. */
 const CONTAINERD_DIRECTORIES = ['/var/lib/containerd', '/run/containerd', '/run/nri', '/opt/containerd'];
 
 /** What network plugins write beside others' files. */
@@ -59,7 +59,8 @@ function directoriesOf(context: PhaseContext, host: string, containerd: boolean)
 
 /** A data directory of the user's own choice may hold more than etcd's, so only what is etcd's goes. */
 function etcdDirectories({ config }: PhaseContext): string[] {
-  const { dataDir = DEFAULT_DATA_DIR } = config.cluster.etcd.local ?? {};
+  const { local, members } = config.cluster.etcd;
+  const { dataDir = DEFAULT_DATA_DIR } = local ?? members ?? {};
   if (dataDir === DEFAULT_DATA_DIR) return [DEFAULT_DATA_DIR];
   return ['member', 'member.replaced'].map((name) => posix.join(dataDir, name));
 }

@@ -19,6 +19,7 @@ import {
   KUBELET_UNIT_FILE,
   KUBELET_UNIT_PATH,
 } from '../../manifests/kubelet.js';
+import { ETCD_KUBELET_DROP_IN_FILE, ETCD_KUBELET_DROP_IN_PATH } from '../../manifests/kubelet-standalone.js';
 import type { PhaseContext } from '../context.js';
 
 /** `reset/endpoint` removes them, with their units. */
@@ -54,6 +55,7 @@ const textsOf = ({ config, first }: PhaseContext): ReadonlyMap<string, string> =
     [CRICTL_CONFIG, crictlConfig(first.nodeRegistration.criSocket)],
     [KUBELET_UNIT_PATH, KUBELET_UNIT_FILE],
     [KUBELET_DROP_IN_PATH, KUBELET_DROP_IN_FILE],
+    [ETCD_KUBELET_DROP_IN_PATH, ETCD_KUBELET_DROP_IN_FILE],
   ]);
 
 function binariesOf(context: PhaseContext, host: string): BundleFile[] {

@@ -84,6 +84,13 @@ export const imagePhases = [
     wants: (image) => ![...API_IMAGES, ...CONTROLLER_IMAGE_NAMES].includes(image.name),
   }),
   imagesPhase({
+    name: 'images/etcd',
+    summary: 'images of etcd on hosts of role etcd',
+    target: 'etcd-hosts',
+    provides: [IMAGES],
+    wants: () => true,
+  }),
+  imagesPhase({
     name: 'images/worker',
     summary: 'images of workers',
     target: 'workers',

@@ -26,7 +26,9 @@ export async function unready(context: PhaseContext): Promise<string[]> {
       client.list('/apis/apps/v1/namespaces/kube-system/deployments'),
     ]);
     const own = new Map(
-      context.inventory.map(({ name }) => [context.hostNamed(name).nodeRegistration.name, name]),
+      context.inventory
+        .filter(({ role }) => role !== 'etcd')
+        .map(({ name }) => [context.hostNamed(name).nodeRegistration.name, name]),
     );
     const othersDown = nodes.filter((node) => !own.has(node.metadata.name) && !isReady(node)).length;
     // Without a network of keelson's, nobody knows when pods can start.

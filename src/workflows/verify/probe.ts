@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { imageByName } from '../../bundle/bundle.js';
 import type { ClusterClient, KubeObject } from '../../cluster/client.js';
-import { presentHosts } from '../../config/inventory.js';
+import { nodeHosts } from '../../config/inventory.js';
 import type { ResolvedHost } from '../../config/types.js';
 import { KeelsonError, toKeelsonError } from '../../errors/keelson-error.js';
 import type { Host } from '../../host/types.js';
@@ -76,7 +76,7 @@ async function deploy(
   settings: ProbeSettings,
   signal: AbortSignal,
 ): Promise<Probe> {
-  const hosts = presentHosts(session.context.config);
+  const hosts = nodeHosts(session.context.config);
   const { namespace, rest } = probeSurroundings(settings);
   const [images, service] = await Promise.all([
     provideImages(session, hosts, signal),

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { printConfig } from '../../../src/config/print.js';
-import { CLUSTER, KUBEADM, parse, stream } from './support.js';
+import { CLUSTER, ETCD_HOSTS, KUBEADM, parse, stream } from './support.js';
 
 const WIDE = `apiVersion: keelson.dev/v1alpha1
 kind: Cluster
@@ -46,9 +46,13 @@ timeouts: {tlsBootstrap: 8m}
 const KUBE_PROXY =
   'apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nconntrack: {maxPerCore: 0, min: null}\n';
 
+const MEMBERS =
+  'etcd: {local: {dataDir: /srv/etcd, peerCertSANs: [etcd.example], extraArgs: [{name: v, value: "1"}]}}\n';
+
 test.each([
   ['a small configuration', stream(CLUSTER, KUBEADM)],
   ['one that says everything', stream(WIDE, WIDE_KUBEADM, INIT, JOIN, KUBE_PROXY)],
+  ['one with hosts of role etcd', stream(`${CLUSTER}${ETCD_HOSTS}`, `${KUBEADM}${MEMBERS}`)],
   ['a network of one’s own', stream(`${CLUSTER}  network: {plugin: none}\n`, KUBEADM)],
 ])('%s is the same after printing and reading', (_, text) => {
   const config = parse(text);

@@ -79,7 +79,7 @@ const TABLE: Record<string, [text: string, lines: string[]][]> = {
       stream(hosts(CP, '{name: W1, role: wroker, address: 10.0.0.300}'), KUBEADM),
       [
         '7:14 spec.hosts[1].name: "W1" is no DNS name: lower case letters, digits, `-` and `.`, at most 63 characters between dots',
-        '7:24 spec.hosts[1].role: "wroker" is not one of control-plane, worker; did you mean `worker`?',
+        '7:24 spec.hosts[1].role: "wroker" is not one of control-plane, worker, etcd; did you mean `worker`?',
         '7:41 spec.hosts[1].address: "10.0.0.300" is no IP address; ports, prefixes and brackets do not belong to it',
       ],
     ],

@@ -11,6 +11,12 @@ spec:
     - {name: w1, role: worker, address: 10.0.0.2}
 `;
 
+/** To follow CLUSTER. */
+export const ETCD_HOSTS = `    - {name: etcd1, role: etcd, address: 10.0.0.11}
+    - {name: etcd2, role: etcd, address: 10.0.0.12}
+    - {name: etcd3, role: etcd, address: 10.0.0.13}
+`;
+
 export const KUBEADM = `apiVersion: kubeadm.k8s.io/v1beta4
 kind: ClusterConfiguration
 kubernetesVersion: v1.36.3

@@ -30,8 +30,8 @@ describe('address plan', () => {
   });
 
   it('gives every node of the biggest lab an address of its own', () => {
-    const nodes = planNodes('10.88.0.0/24', 9, 99);
-    expect(new Set(nodes.map((node) => node.address)).size).toBe(108);
+    const nodes = planNodes('10.88.0.0/24', 9, 99, 6);
+    expect(new Set(nodes.map((node) => node.address)).size).toBe(114);
   });
 
   it.each([

@@ -22,7 +22,7 @@ describe('names of a lab', () => {
 
   it('makes interface names that the kernel takes: at most 15 characters', () => {
     for (const lab of ['a', 'lab', 'demo', 'x'.repeat(30)]) {
-      for (const node of ['cp1', 'cp9', 'w1', 'w99']) {
+      for (const node of ['cp1', 'cp9', 'w1', 'w99', 'etcd6']) {
         expect(cableName(lab, node).length).toBeLessThanOrEqual(15);
       }
       expect(bridgeName(lab)).toMatch(/^keelson-/);
@@ -41,6 +41,7 @@ describe('names of a lab', () => {
   it('tells its own interfaces from those of others', () => {
     expect(isLabInterface('lab', 'keelson-lab')).toBe(true);
     expect(isLabInterface('lab', 'keelson-lab-w12')).toBe(true);
+    expect(isLabInterface('lab', cableName('lab', 'etcd3'))).toBe(true);
     expect(isLabInterface('lab', 'keelson-la')).toBe(false);
     expect(isLabInterface('la', 'keelson-lab-cp1')).toBe(false);
     expect(isLabInterface('lab', 'keelson-lab-x1')).toBe(false);
@@ -55,6 +56,8 @@ describe('names of a lab', () => {
   it('reads node names back', () => {
     expect(parseNodeName(nodeName('control-plane', 3))).toEqual({ role: 'control-plane', index: 3 });
     expect(parseNodeName(nodeName('worker', 12))).toEqual({ role: 'worker', index: 12 });
+    expect(parseNodeName(nodeName('etcd', 2))).toEqual({ role: 'etcd', index: 2 });
+    expect(parseMachineName(machineName('lab', 'etcd2'))).toEqual({ lab: 'lab', node: 'etcd2' });
     expect(parseNodeName('w0')).toBeNull();
     expect(parseNodeName('web')).toBeNull();
   });

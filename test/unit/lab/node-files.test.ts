@@ -9,7 +9,7 @@ const node: LabNode = {
   machineId: '0123456789abcdef0123456789abcdef',
 };
 
-const files = new Map(nodeFiles(node, '10.88.0.1').map((file) => [file.path, file]));
+const files = new Map(nodeFiles(node, ['10.88.0.1']).map((file) => [file.path, file]));
 const text = (path: string) => files.get(path)?.text ?? '';
 
 describe('files of a machine', () => {

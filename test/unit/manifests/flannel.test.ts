@@ -83,7 +83,7 @@ describe('flannel', () => {
     expect(flanneld('10.244.0.0/16')).toContain('--iface=$(HOST_IP)');
     expect(flanneld('10.244.0.0/16,fd01::/56')).toContain('--iface=$(HOST_IP)');
     expect(flanneld('fd01::/56')).toContain('--iface=$(HOST_IP)');
-    expect(flanneld('fd01::/56,10.244.0.0/16')).not.toContain('--iface');
+    expect(flanneld('fd01::/56,10.244.0.0/16')).toContain('--public-ipv6=$(HOST_IP)');
   });
 
   it('uses other images if told', () => {

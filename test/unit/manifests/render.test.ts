@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { renderHost } from '../../../src/manifests/render.js';
-import { CP1, config, W1 } from './fixture.js';
+import { CP1, config, host, W1 } from './fixture.js';
 
 describe('renderHost', () => {
   it('gives a worker everything but static pods', () => {
@@ -17,6 +17,31 @@ describe('renderHost', () => {
       '/var/lib/kubelet/instance-config.yaml',
       '/var/lib/kubelet/kubeadm-flags.env',
     ]);
+  });
+
+  it('gives a host of role etcd a kubelet of no cluster and one static pod that begins with all members', () => {
+    const etcd = ['10.88.0.5', '10.88.0.6'].map((address, i) => host(`etcd${i + 1}`, 'etcd', address));
+    const [first = CP1] = etcd;
+    const apart = config({ hosts: [CP1, W1, ...etcd] }, { etcd: { members: { dataDir: '/srv/etcd' } } });
+    const files = renderHost(apart, first);
+    const names = [...files.keys()].filter(
+      (path) => path.includes('kubelet') || path.includes('kubernetes/'),
+    );
+    expect(names).toEqual([
+      '/usr/lib/systemd/system/kubelet.service',
+      '/usr/lib/systemd/system/kubelet.service.d/20-etcd-service-manager.conf',
+      '/var/lib/kubelet/config.yaml',
+      '/etc/kubernetes/manifests/etcd.yaml',
+    ]);
+    expect(parse(files.get('/var/lib/kubelet/config.yaml')?.content ?? '')).toMatchObject({
+      address: '127.0.0.1',
+      authentication: { anonymous: { enabled: false }, webhook: { enabled: false }, x509: {} },
+      rotateCertificates: false,
+    });
+    const manifest = files.get('/etc/kubernetes/manifests/etcd.yaml')?.content ?? '';
+    expect(manifest).toContain('--initial-cluster=etcd1=https://10.88.0.5:2380,etcd2=https://10.88.0.6:2380');
+    expect(manifest).toContain('--data-dir=/srv/etcd');
+    expect(manifest).not.toContain('initial-cluster-state');
   });
 
   it("gives manifests kubeadm's mode, in a directory that only root may enter", () => {

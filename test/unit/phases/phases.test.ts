@@ -8,6 +8,8 @@ const INVENTORY = [
   { name: 'cp2', role: 'control-plane' },
   { name: 'cp3', role: 'control-plane' },
   { name: 'w1', role: 'worker' },
+  { name: 'etcd1', role: 'etcd' },
+  { name: 'etcd2', role: 'etcd' },
 ] as const;
 
 const TASKS = APPLY_PHASES.flatMap((phase) =>
@@ -30,6 +32,9 @@ describe('the phases of an apply', () => {
       );
     };
     expect(of('wait-control-plane', '')).toEqual(['kubelet-start cp1']);
+    expect(of('etcd/wait', '')).toEqual(['etcd/member etcd1', 'etcd/member etcd2']);
+    expect(of('control-plane/apiserver', 'cp1')).toContain('etcd/wait ');
+    expect(of('etcd/member', 'etcd2')).toContain('kubelet/etcd etcd2');
     expect(of('control-plane/apiserver', 'cp2')).toContain('etcd/join cp2');
     expect(of('etcd/join', 'cp3')).toContain('etcd/join cp2');
     expect(of('join/worker', 'w1')).not.toContain('images/worker w2');

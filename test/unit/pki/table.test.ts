@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { authoritiesOf, hostPaths, leavesOf, sharedPaths } from '../../../src/pki/table.js';
+import { authoritiesOf, hostPaths, keyIsElsewhere, leavesOf, sharedPaths } from '../../../src/pki/table.js';
 import { scope } from './fixtures.js';
 
 const EXTERNAL = { endpoints: ['https://10.0.0.9:2379'], caFile: '/a', certFile: '/b', keyFile: '/c' };
@@ -32,6 +32,23 @@ describe('the certificate table', () => {
     expect([...sharedPaths(cluster), ...hostPaths(cluster)].filter((path) => path.includes('etcd'))).toEqual(
       [],
     );
+  });
+
+  it('has etcd on hosts of role etcd, with its CA, and a client of it on control planes, without the CA key', () => {
+    const cluster = { ...scope().cluster, etcd: { external: EXTERNAL, members: { dataDir: '/d' } } };
+    expect(sharedPaths(cluster, 'etcd')).toEqual([
+      '/etc/kubernetes/pki/etcd/ca.crt',
+      '/etc/kubernetes/pki/etcd/ca.key',
+    ]);
+    expect(leavesOf(cluster, 'etcd').map((row) => row.name)).toEqual([
+      'etcd-server',
+      'etcd-peer',
+      'etcd-healthcheck-client',
+    ]);
+    expect(leavesOf(cluster).filter((row) => row.authority === 'etcd-ca')).toHaveLength(1);
+    expect(keyIsElsewhere(cluster, 'control-plane', 'etcd-ca')).toBe(true);
+    expect(keyIsElsewhere(cluster, 'etcd', 'etcd-ca')).toBe(false);
+    expect(keyIsElsewhere(scope().cluster, 'control-plane', 'etcd-ca')).toBe(false);
   });
 
   it.each([

@@ -7,7 +7,7 @@ import { memberView } from '../../../src/phases/member-view.js';
 import { trustStore } from '../../../src/phases/trust-store.js';
 import type { Session } from '../../../src/workflows/session.js';
 import { createFakeHost, type FakeHost } from '../../fakes/fake-host.js';
-import { CLUSTER, KUBEADM, parse, stream } from '../config/support.js';
+import { CLUSTER, ETCD_HOSTS, KUBEADM, parse, stream } from '../config/support.js';
 
 // Elliptic keys are made in no time.
 const FAST = `${KUBEADM}encryptionAlgorithm: ECDSA-P256\n`;
@@ -26,6 +26,9 @@ export const clusterOfThree = (): ClusterConfig =>
       `${FAST}controlPlaneEndpoint: k8s.example:6443\n`,
     ),
   );
+
+/** cp1 and w1, with etcd on etcd1, etcd2 and etcd3. */
+export const clusterWithEtcd = (): ClusterConfig => parse(stream(`${CLUSTER}${ETCD_HOSTS}`, FAST));
 
 const image = (name: string): Bundle['lock']['images'][number] => ({
   name,

@@ -4,19 +4,25 @@ import { runPhases } from '../../../src/workflows/phase-run.js';
 import { phasesNamed } from '../../../src/workflows/phase-selection.js';
 import { changesIn, makePlan } from '../../../src/workflows/plan.js';
 import { renderTrees } from '../../../src/workflows/render.js';
-import { clusterOfThree, fakeSession } from './fixture.js';
+import { clusterOfThree, clusterWithEtcd, fakeSession } from './fixture.js';
 
 /** What apply brings onto a host by other means than a file of its plan. */
+const MEMBER = ['/etc/kubernetes/manifests/etcd.yaml'];
 const NOT_PLANNED = new Map([
-  ['cp2', ['/etc/kubernetes/manifests/etcd.yaml']], // by etcd/join, which knows the members by then
+  ['cp2', MEMBER], // by etcd/join, which knows the members by then
+  ['etcd1', MEMBER], // by etcd/member, likewise
+  ['etcd2', MEMBER],
+  ['etcd3', MEMBER],
 ]);
 
 describe('a plan', () => {
-  it('brings onto fresh hosts just the files that render writes, with the same modes', async () => {
-    const config = clusterOfThree();
+  it.each([
+    ['a cluster of three', clusterOfThree(), ['cp1', 'cp2', 'w1']],
+    ['one with hosts of role etcd', clusterWithEtcd(), ['cp1', 'w1', 'etcd1', 'etcd2', 'etcd3']],
+  ])('brings onto the fresh hosts of %s just the files that render writes', async (_, config, names) => {
     const { tasks } = await makePlan(fakeSession(config));
     const trees = await renderTrees(config);
-    expect([...trees.keys()]).toEqual(['cp1', 'cp2', 'w1']);
+    expect([...trees.keys()]).toEqual(names);
     for (const [host, tree] of trees) {
       const planned = tasks
         .filter((task) => task.host === host)

@@ -4,7 +4,7 @@ import { MODULES_FILE, modulesLoadFile } from '../../../src/manifests/host-files
 import { KUBELET_UNIT_PATH } from '../../../src/manifests/kubelet.js';
 import { hostsToReset, planReset, resetCluster } from '../../../src/workflows/reset.js';
 import type { FakeHost } from '../../fakes/fake-host.js';
-import { cluster, clusterOfThree, type FakeSession, fakeSession } from './fixture.js';
+import { cluster, clusterOfThree, clusterWithEtcd, type FakeSession, fakeSession } from './fixture.js';
 
 const CRICTL = '/etc/crictl.yaml';
 
@@ -62,6 +62,17 @@ describe('hostsToReset', () => {
   it('is all hosts, or those that are named, in the order of the file', () => {
     expect(hostsToReset(cluster(), { hosts: [] })).toEqual(['cp1', 'w1']);
     expect(hostsToReset(clusterOfThree(), { hosts: ['cp2', 'cp1'] })).toEqual(['cp1', 'cp2']);
+  });
+
+  it('refuses hosts of role etcd while anything lives on them, and takes them with all of it', () => {
+    const config = clusterWithEtcd();
+    for (const hosts of [['etcd1'], ['etcd1', 'etcd2', 'etcd3'], ['etcd1', 'cp1']]) {
+      expect(() => hostsToReset(config, { hosts })).toThrow(
+        expect.objectContaining({ code: 'CONFLICT', message: expect.stringContaining('etcd1') }),
+      );
+    }
+    expect(hostsToReset(config, { hosts: ['etcd1', 'etcd2', 'etcd3', 'cp1'] })).toHaveLength(4);
+    expect(hostsToReset(config, { hosts: ['w1'] })).toEqual(['w1']);
   });
 
   it('refuses unknown names', () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { firewallState, openingsOf } from '../../../../src/phases/firewall.js';
-import { CP1, config, W1 } from '../../manifests/fixture.js';
+import { CP1, config, host, W1 } from '../../manifests/fixture.js';
 
 const testdata = (name: string) => readFileSync(new URL(`testdata/${name}`, import.meta.url), 'utf8');
 const closed = (probe: string, wanted = openingsOf(config(), CP1)) => firewallState(probe, wanted)?.closed;
@@ -19,6 +19,10 @@ describe('what has to get through a firewall', () => {
     ]);
     expect(openingsOf(config(), W1).ports).not.toContain('6443/tcp');
     expect(openingsOf(config(), W1).ports).not.toContain('2379-2380/tcp');
+    expect(openingsOf(config(), host('etcd1', 'etcd', '10.88.0.31'))).toEqual({
+      ports: ['2379-2380/tcp'],
+      networks: [],
+    });
   });
 
   it('follows the configuration: VXLAN’s port, node ports, a missing kube-proxy', () => {

@@ -22,6 +22,16 @@ describe('connections to try', () => {
     expect(flows(w1, all)).toEqual(['cp1:6443', 'cp2:6443']);
   });
 
+  it('are those of etcd on hosts of its own', () => {
+    const etcd = ['10.88.0.5', '10.88.0.6'].map((address, i) => host(`etcd${i + 1}`, 'etcd', address));
+    const apart = config({}, { ...endpoint.cluster, etcd: { members: { dataDir: '/d' } } });
+    const all = [CP1, W1, ...etcd].map((of) => subject({ config: apart, host: of }));
+    const [cp1, w1, etcd1] = all as [Subject, Subject, Subject];
+    expect(flows(cp1, all)).toEqual(['w1:10250', 'etcd1:2379', 'etcd2:2379']);
+    expect(flows(w1, all)).toEqual(['cp1:6443']);
+    expect(flows(etcd1, all)).toEqual(['etcd2:2380']);
+  });
+
   it('are none among members', () => {
     const all = trio({ member: true });
     expect(all.map((from) => reachRequest(from, all))).toEqual([null, null, null]);

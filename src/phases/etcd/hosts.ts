@@ -1,0 +1,153 @@
+import type { Change } from '../../engine/types.js';
+import { waitUntil } from '../../engine/wait.js';
+import { KeelsonError, toKeelsonError } from '../../errors/keelson-error.js';
+import type { Host } from '../../host/types.js';
+import { type EtcdMembership, etcdPeerUrl, firstMembers } from '../../manifests/static-pods/etcd.js';
+import { CREDENTIALS, ETCD_CLUSTER, ETCD_MEMBER, IMAGES, KUBELET } from '../artefacts.js';
+import { defineClusterPhase, defineHostPhase, type PhaseContext } from '../context.js';
+import { ETCD_MANIFEST, membershipIn } from '../etcd-manifest.js';
+import { withHostEvidence } from '../evidence.js';
+import { renderedChanges, renderedFor, SURROUNDINGS, verdictOf } from '../rendered.js';
+import { etcdOn } from './access.js';
+import { joinMember } from './join-member.js';
+
+/** Milliseconds for members to elect a leader, or for one to come back. */
+const SERVING_MS = 120_000;
+
+const membersOf = ({ inventory }: PhaseContext): string[] =>
+  inventory.filter((host) => host.role === 'etcd').map((host) => host.name);
+
+/**
+ * Whether a host's member is one of a new cluster or joins as a learner is found out when it is started, from
+ * what the other hosts have by then. So is what an interrupted run left.
+ */
+export const startMember = defineHostPhase({
+  name: 'etcd/member',
+  summary: 'etcd members on hosts of role etcd: all of a new cluster, a further one as a learner first',
+  target: 'etcd-hosts',
+  serial: true,
+  needs: [KUBELET, CREDENTIALS, IMAGES],
+  provides: [ETCD_MEMBER],
+  observe: () => ({ files: [ETCD_MANIFEST], ...SURROUNDINGS }),
+  plan: (context, host, seen) => {
+    const membership = membershipIn(seen);
+    if (membership === null)
+      return verdictOf([{ kind: 'action', name: 'start', summary: `start the etcd member of ${host}` }]);
+    const changes: Change[] = renderedChanges(context, host, seen, [ETCD_MANIFEST], membership).map(
+      (change) => (change.kind === 'file' ? { ...change, disrupts: true } : change),
+    );
+    if (changes.length === 0) return verdictOf([]);
+    const summary = `wait until the etcd member of ${host} serves again, before the next one stops`;
+    return verdictOf([...changes, { kind: 'action', name: 'await', summary }]);
+  },
+  actions: {
+    start: (context, host) => start(context, host),
+    await: (context, host) => awaitMembers(context, [host.name]),
+  },
+});
+
+async function start(context: PhaseContext, host: Host): Promise<void> {
+  const own = context.hostNamed(host.name);
+  const peerURL = etcdPeerUrl(own);
+  const others = membersOf(context).filter((name) => name !== host.name);
+  const found = await Promise.all(
+    others.map(async (name) => ({
+      name,
+      membership: membershipIn(await context.reader(name).read({ files: [ETCD_MANIFEST] })),
+    })),
+  );
+  const started = found.filter(({ membership }) => membership !== null);
+  // Where an API server was, a member without data must not pass for one that never started.
+  if (!context.established) {
+    const begun = started.find(({ membership }) =>
+      membership?.initialCluster.some((member) => member.peerURL === peerURL),
+    );
+    if (begun !== undefined || started.length === 0) {
+      const initialCluster = begun?.membership?.initialCluster ?? firstMembers(context.config, own);
+      return putManifest(context, host, { initialCluster, initialClusterState: 'new' });
+    }
+  }
+  const [through] = started;
+  if (through === undefined) {
+    throw new KeelsonError(
+      'CONFLICT',
+      `${context.first.name} has an API server, but no host has an etcd member`,
+      {
+        host: host.name,
+        hint: 'bring its data back from a snapshot; to begin anew: keelson reset, then keelson apply',
+      },
+    );
+  }
+  return joinMember(context, host, through.name);
+}
+
+async function putManifest(context: PhaseContext, host: Host, membership: EtcdMembership): Promise<void> {
+  const seen = await host.read(SURROUNDINGS);
+  const manifest = renderedFor(context, host.name, seen, membership).get(ETCD_MANIFEST);
+  if (manifest === undefined) throw new KeelsonError('BUG', 'no etcd manifest was rendered');
+  const content = Buffer.from(manifest.content);
+  await host.put([{ path: ETCD_MANIFEST, content, mode: manifest.mode, dirMode: 0o700 }]);
+}
+
+/** Why the host's member does not serve; null when it does. Issues no certificate. */
+async function silence(context: PhaseContext, name: string): Promise<string | null> {
+  const entry = context.trust.entries(name).find((candidate) => candidate.name === 'etcd-healthcheck-client');
+  if (entry?.standing !== 'ok') return `${name} has no certificates yet`;
+  return unanswered(context, name);
+}
+
+async function unanswered(context: PhaseContext, name: string): Promise<string | null> {
+  const client = await etcdOn(context, name);
+  try {
+    // Linearizable: only a member with a leader answers.
+    await client.members();
+    return null;
+  } catch (error) {
+    const known = toKeelsonError(error);
+    if (!known.retryable) throw error;
+    return `${name}: ${known.message}`;
+  } finally {
+    await client.close();
+  }
+}
+
+async function awaitMembers(context: PhaseContext, names: readonly string[]): Promise<void> {
+  let silent: string = names[0] ?? '';
+  try {
+    await waitUntil(
+      async () => {
+        const answers = await Promise.all(names.map((name) => unanswered(context, name)));
+        silent = names[answers.findIndex((answer) => answer !== null)] ?? silent;
+        const states = answers.filter((answer) => answer !== null);
+        return { met: states.length === 0, state: states.join('; ') };
+      },
+      {
+        for: `etcd on ${names.join(', ')}`,
+        deadlineMs: SERVING_MS,
+        intervalMs: 100,
+        signal: context.signal,
+        hint: 'on the host: journalctl -u kubelet, and the log of the etcd container in /var/log/containers',
+        onState: (last) => context.emit({ type: 'waiting', phase: 'etcd/wait', host: '', for: 'etcd', last }),
+      },
+    );
+  } catch (error) {
+    throw await withHostEvidence(error, context.reader(silent));
+  }
+}
+
+export const waitEtcd = defineClusterPhase({
+  name: 'etcd/wait',
+  summary: 'every etcd member on a host of role etcd has a leader',
+  target: 'cluster',
+  needs: [ETCD_MEMBER],
+  provides: [ETCD_CLUSTER],
+  runIf: (context) => membersOf(context).length > 0,
+  check: async (context) => {
+    const answers = await Promise.all(membersOf(context).map((name) => silence(context, name)));
+    const reasons = answers.filter((answer) => answer !== null);
+    if (reasons.length === 0) return { standing: 'satisfied', reasons, changes: [] };
+    const summary = 'wait until every etcd member has a leader';
+    return { standing: 'missing', reasons, changes: [{ kind: 'action', name: 'wait', summary }] };
+  },
+  actions: { wait: (context) => awaitMembers(context, membersOf(context)) },
+});
