@@ -75,8 +75,10 @@ export function trustStore(config: ClusterConfig, now: () => number, options: Tr
   const caPath = caPaths.cert;
   const superAdmin = pathOf('super-admin');
   const kubeconfigsOf = (name: string): readonly KubeconfigName[] => {
-    if (name !== first.name) return JOINING_KUBECONFIGS;
-    const lost = options.established === true && found.get(name)?.has(superAdmin) !== true;
+    const has = found.get(name)?.has(superAdmin) === true;
+    // Where the cluster began, the file stays, whichever control plane is worked through now.
+    if (name !== first.name) return has ? [...JOINING_KUBECONFIGS, 'super-admin'] : JOINING_KUBECONFIGS;
+    const lost = options.established === true && !has;
     return lost ? FIRST_KUBECONFIGS.filter((row) => row !== 'super-admin') : FIRST_KUBECONFIGS;
   };
   const etcdCa = members.length === 0 ? [] : sharedPaths(cluster, 'etcd');
@@ -134,7 +136,7 @@ export function trustStore(config: ClusterConfig, now: () => number, options: Tr
   };
   const requestedKubeconfigs = (name: string): readonly KubeconfigName[] => {
     if (roleOf(name) === 'etcd') return [];
-    return name === first.name ? FIRST_KUBECONFIGS : JOINING_KUBECONFIGS;
+    return name === first.name ? FIRST_KUBECONFIGS : [...JOINING_KUBECONFIGS, 'super-admin'];
   };
   const onFirst = (path: string) => ready.get(path) ?? found.get(first.name)?.get(path);
 

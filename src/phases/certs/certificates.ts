@@ -50,7 +50,7 @@ const PHASES: readonly { phase: string; entry: string; summary: string }[] = [
 ];
 
 const AUTHORITY_ENTRIES = ['ca', 'front-proxy-ca', 'etcd-ca', 'sa'];
-const FIRST_ONLY = ['super-admin', 'kubelet'];
+const FIRST_ONLY = ['kubelet'];
 
 /** Who may have the entry; a host whose table lacks it has nothing to do. */
 function targetOf(entry: string): Exclude<Target, 'cluster'> {
