@@ -74,8 +74,10 @@ export function trustStore(config: ClusterConfig, now: () => number, options: Tr
   const caPath = caPaths.cert;
   const superAdmin = pathOf('super-admin');
   const kubeconfigsOf = (name: string): readonly KubeconfigName[] => {
-    if (name !== first.name) return JOINING_KUBECONFIGS;
-    const lost = options.established === true && found.get(name)?.has(superAdmin) !== true;
+    const has = found.get(name)?.has(superAdmin) === true;
+    // Where the cluster began, the file stays, whichever control plane is worked through now.
+    if (name !== first.name) return has ? [...JOINING_KUBECONFIGS, 'super-admin'] : JOINING_KUBECONFIGS;
+    const lost = options.established === true && !has;
     return lost ? FIRST_KUBECONFIGS.filter((row) => row !== 'super-admin') : FIRST_KUBECONFIGS;
   };
   /** A shared file as the first control plane has it, else as one with the same CA has it. */
@@ -130,7 +132,10 @@ export function trustStore(config: ClusterConfig, now: () => number, options: Tr
     request: (name) => ({
       files: [
         ...sharedPaths(cluster),
-        ...hostPaths(cluster, name === first.name ? FIRST_KUBECONFIGS : JOINING_KUBECONFIGS),
+        ...hostPaths(
+          cluster,
+          name === first.name ? FIRST_KUBECONFIGS : [...JOINING_KUBECONFIGS, 'super-admin'],
+        ),
         KUBELET_CLIENT_CERTIFICATE,
       ],
     }),

@@ -50,7 +50,7 @@ const PHASES: readonly { phase: string; entry: string; summary: string }[] = [
 ];
 
 const AUTHORITY_ENTRIES = ['ca', 'front-proxy-ca', 'etcd-ca', 'sa'];
-const FIRST_ONLY = ['super-admin', 'kubelet'];
+const FIRST_ONLY = ['kubelet'];
 
 /** kubeadm's `certs …` and `kubeconfig …` phases. */
 export const certificatePhases = PHASES.map(({ phase, entry, summary }) => {
