@@ -66,14 +66,4 @@ describe('a single control plane that gets an endpoint', () => {
     expect(await untilAnswer()).toBeLessThanOrEqual(30);
     await succeed('lab', 'start', node, '--name', lab.name);
   });
-
-  it('moves on to a load balancer on every host, which bears the loss of the first control plane', async () => {
-    await succeed('lab', 'up', '--name', lab.name, '--endpoint', 'node-local');
-    await nothingToPlan();
-    expect((await onNode(lab, 'w1', KUBELET_SERVER)).trim()).toBe('https://127.0.0.1:7443');
-    expect(await onNode(lab, 'cp1', 'ls /etc/keepalived')).not.toContain('keelson');
-    await succeed('lab', 'stop', 'cp1', '--name', lab.name);
-    expect(await untilAnswer()).toBeLessThanOrEqual(30);
-    await kubectl(lab, 'wait', '--for=condition=Ready', 'node/w1', '--timeout=60s');
-  });
 });
