@@ -17,7 +17,7 @@ export function serviceChanges(
   if (state?.enabled !== 'enabled')
     changes.push({ kind: 'service', op: 'enable', unit, reason: `${unit} is not enabled` });
   if (options.start === false) return changes;
-  const running = state?.active === 'active' || state?.active === 'activating';
+  const running = ['active', 'activating', 'reloading'].includes(state?.active ?? '');
   if (!running)
     changes.push({
       kind: 'service',
