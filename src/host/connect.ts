@@ -1,6 +1,4 @@
 import { connect as connectSocket, type Socket } from 'node:net';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { NodeSSH } from 'node-ssh';
 import type { Client } from 'ssh2';
@@ -11,13 +9,12 @@ import { type Connection, watchConnection } from './connection.js';
 import { type Deadline, deadline } from './deadline.js';
 import { prepareHostKeyCheck } from './host-key.js';
 import type { ConnectOptions, SshSettings } from './settings.js';
-import { parseJumpHost, readSshConfig, withSshConfig } from './ssh-config.js';
+import { DEFAULT_IDENTITIES, parseJumpHost, readSshConfig, withSshConfig } from './ssh-config.js';
 import { createSshHost } from './ssh-host.js';
 import type { Host } from './types.js';
 
 const CONNECT_TIMEOUT_MS = 15_000;
 const KEEPALIVE_INTERVAL_MS = 10_000;
-const DEFAULT_IDENTITIES = ['id_ed25519', 'id_ecdsa', 'id_rsa'];
 
 interface Hop {
   address: string;
@@ -82,8 +79,7 @@ async function planRoute(settings: SshSettings, name: string, options: ConnectOp
   return {
     hops: [...jumps, target],
     identityFile: resolved.identityFile,
-    defaultIdentities:
-      client?.identityFiles ?? DEFAULT_IDENTITIES.map((file) => join(homedir(), '.ssh', file)),
+    defaultIdentities: client?.identityFiles ?? DEFAULT_IDENTITIES,
     agentSocket: resolved.agent ? agentSocket : undefined,
     knownHostsFiles: resolved.knownHostsFiles,
   };

@@ -43,11 +43,16 @@ export function parseSshConfig(text: string, home: string): SshClientConfig {
   return config;
 }
 
+/** Key files that are tried where none is named. */
+export const DEFAULT_IDENTITIES = ['id_ed25519', 'id_ecdsa', 'id_rsa'].map((file) =>
+  join(homedir(), '.ssh', file),
+);
+
 /** What OpenSSH's client does by default, but for the user: root. */
 const WITHOUT_CLIENT: SshClientConfig = {
   user: 'root',
   port: 22,
-  identityFiles: ['id_ed25519', 'id_ecdsa', 'id_rsa'].map((file) => join(homedir(), '.ssh', file)),
+  identityFiles: DEFAULT_IDENTITIES,
   proxyJump: [],
   knownHostsFiles: [join(homedir(), '.ssh', 'known_hosts'), '/etc/ssh/ssh_known_hosts'],
 };

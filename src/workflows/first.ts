@@ -4,6 +4,7 @@ import type { ClusterConfig } from '../config/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { HostReader, ReadResult } from '../host/types.js';
 import { MANIFESTS_DIR } from '../phases/paths.js';
+import { exists } from '../phases/seen.js';
 import { ADMIN_FILES, adminIn } from '../phases/trust-store.js';
 import { certificatePaths } from '../pki/table.js';
 
@@ -45,11 +46,10 @@ async function look(
   const ca = certificatePaths(cluster, { baseName: 'ca' }).key;
   const data = cluster.etcd.local === undefined ? API_MANIFEST : `${cluster.etcd.local.dataDir}/member`;
   const seen = await host.read({ files: ADMIN_FILES, stats: [ca, data, API_MANIFEST] }, { signal });
-  const exists = (path: string) => (seen.files.get(path)?.type ?? 'missing') !== 'missing';
-  if (!exists(data)) return exists(ca) ? 'begun' : 'pristine';
+  if (!exists(seen, data)) return exists(seen, ca) ? 'begun' : 'pristine';
   // With a single control plane there is nothing to choose.
   const alone = controlPlanes(config).length === 1;
-  if (alone || !exists(API_MANIFEST)) return 'initialised';
+  if (alone || !exists(seen, API_MANIFEST)) return 'initialised';
   return (await serves(plane, host, seen, signal)) ? 'serving' : 'initialised';
 }
 

@@ -11,10 +11,9 @@ import {
 import { BALANCER, PREPARED_HOST } from '../artefacts.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
 import { renderedChanges, SURROUNDINGS, verdictOf } from '../rendered.js';
+import { exists } from '../seen.js';
 import { serviceChanges } from '../services.js';
 import { validated, validation } from './validate.js';
-
-const exists = (seen: ReadResult, path: string) => (seen.files.get(path)?.type ?? 'missing') !== 'missing';
 
 /** The package, where its program is not there yet. */
 export function packageChanges(seen: ReadResult, name: string, binary: string): Change[] {

@@ -7,6 +7,7 @@ import { etcdPeerUrl } from '../../manifests/static-pods/etcd.js';
 import type { PhaseContext } from '../context.js';
 import { ETCD_MANIFEST } from '../etcd-manifest.js';
 import { renderedFor, SURROUNDINGS } from '../rendered.js';
+import { exists } from '../seen.js';
 import { etcdOn } from './access.js';
 import { promoteWhenReady } from './promote.js';
 
@@ -50,7 +51,7 @@ export async function joinMember(
   const client = await etcdOn(context, through);
   try {
     const there = await host.read({ stats: [data] });
-    const hasData = (there.files.get(data)?.type ?? 'missing') !== 'missing';
+    const hasData = exists(there, data);
     const found = (await client.members()).find((member) => member.peerURLs.includes(peerURL));
     const started = found !== undefined && found.name !== '';
     if (started && !hasData) await client.remove(found.id);

@@ -18,6 +18,7 @@ import { defineHostPhase, type PhaseContext } from '../context.js';
 import { KUBELET_FILES, kubeletConfigChanges } from '../kubelet-files.js';
 import { KUBELET_CLIENT_CERTIFICATE, KUBELET_CONF } from '../paths.js';
 import { SURROUNDINGS, verdictOf } from '../rendered.js';
+import { exists } from '../seen.js';
 import { bootstrapKubelet } from './bootstrap.js';
 
 /** Artefact name of the cluster CA's certificate, which is public. */
@@ -67,8 +68,6 @@ export const joinControlPlane = joinPhase({
 });
 
 const caPathOf = (context: PhaseContext) => certificatePaths(context.config.cluster, { baseName: 'ca' }).cert;
-
-const exists = (seen: ReadResult, path: string) => (seen.files.get(path)?.type ?? 'missing') !== 'missing';
 
 function planJoin(context: PhaseContext, host: string, seen: ReadResult, bringsCa: boolean): Verdict {
   const caPath = caPathOf(context);

@@ -4,6 +4,7 @@ import { HAPROXY_FILES, KEEPALIVED_FILES } from '../../manifests/endpoint/files.
 import { HAPROXY_BINARY, HAPROXY_UNIT } from '../../manifests/endpoint/haproxy.js';
 import { KEEPALIVED_BINARY, KEEPALIVED_UNIT } from '../../manifests/endpoint/keepalived.js';
 import { defineHostPhase } from '../context.js';
+import { exists } from '../seen.js';
 import { unitRemoval } from '../unit-removal.js';
 import { KUBELET_STOPPED } from './artefacts.js';
 import { leftover } from './leftover.js';
@@ -32,7 +33,7 @@ export const removeEndpoint = defineHostPhase({
     const installed = (seen.probes.get('packages')?.stdout ?? '').split('\n');
     return leftover(
       PROGRAMS.flatMap(({ name, binary, unit, files }): Change[] => {
-        const there = (seen.files.get(binary)?.type ?? 'missing') !== 'missing';
+        const there = exists(seen, binary);
         const changes = unitRemoval(unit, files, seen);
         if (there && installed.includes(name))
           changes.push({ kind: 'package', op: 'remove', name, reason: `keelson installed ${name}` });
