@@ -29,11 +29,17 @@ export async function writePayloads({ bundle, config, clusterText, directory }) 
 }
 
 async function writePayload({ bundle, config, host, extra, path }) {
-  const [{ filesForRole, imagesForRole, blobPath }, { writeImagesArchive }, { renderHost }] =
-    await Promise.all([built('bundle/bundle.js'), built('bundle/archive.js'), built('manifests/render.js')]);
+  const [{ filesForRole, imagesForRole, blobPath }, { imagesArchive }, { renderHost }] = await Promise.all([
+    built('bundle/bundle.js'),
+    built('bundle/archive.js'),
+    built('manifests/render.js'),
+  ]);
   const images = imagesForRole(bundle, host.role).filter(({ name }) => !UNUSED_IMAGES.includes(name));
   const archive = `${path}.images`;
-  await pipeline(writeImagesArchive(bundle, images), createWriteStream(archive));
+  const copies = async function* () {
+    for await (const chunk of imagesArchive(bundle, images)) yield Buffer.from(chunk);
+  };
+  await pipeline(copies, createWriteStream(archive));
 
   const tar = pack();
   const written = pipeline(tar, createWriteStream(path));

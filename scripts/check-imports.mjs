@@ -19,13 +19,14 @@ const MAY_IMPORT = {
   engine: ['host (types)', 'errors'],
   report: ['engine (types)', 'errors'],
   lab: ['host', 'config (types)', 'errors'],
-  bundle: ['host (types)', 'errors'],
+  bundle: ['host (types)', 'archive', 'errors'],
   cluster: ['host (types)', 'errors'],
-  host: ['errors'],
+  host: ['archive', 'errors'],
   join: ['pki', 'config', 'errors'],
   manifests: ['config', 'errors'],
   pki: ['config', 'errors'],
   config: ['errors'],
+  archive: [],
   errors: [],
 };
 

@@ -1,9 +1,7 @@
-import { PassThrough, type Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { type Pack, pack } from 'tar-stream';
+import { tarStream } from '../archive/tar.js';
 import { type Bundle, blobPath } from './bundle.js';
 import { imageIndex, OCI_LAYOUT } from './image.js';
-import { addTarEntry, LAYER_MEDIA_TYPE } from './layer.js';
+import { LAYER_MEDIA_TYPE } from './layer.js';
 import type { BundleImage } from './lock.js';
 
 export interface ArchiveOptions {
@@ -18,35 +16,22 @@ const EPOCH = new Date(0);
 
 /**
  * Images as one OCI layout in a tar stream, as `ctr --namespace k8s.io images import -` reads it. A blob that
- * several images share is in it once. A blob that can't be read destroys the stream with that error.
+ * several images share is in it once. A chunk is the reader's only until it asks for the next one.
  */
-export function writeImagesArchive(
+export function imagesArchive(
   bundle: Bundle,
   images: readonly BundleImage[],
   options: ArchiveOptions = {},
-): Readable {
-  const tar = pack();
-  const out = new PassThrough({ highWaterMark: 1 << 20 });
-  // Every failure is reported through `out`, which is the caller's to read.
-  pipeline(tar, out).catch((error: Error) => out.destroy(error));
-  fill(tar, bundle, images, options.omitBlobs ?? new Set()).catch((error: Error) => out.destroy(error));
-  return out;
-}
-
-async function fill(
-  tar: Pack,
-  bundle: Bundle,
-  images: readonly BundleImage[],
-  omit: ReadonlySet<string>,
-): Promise<void> {
-  const header = (name: string) =>
-    ({ name, type: 'file', mode: 0o644, mtime: EPOCH, uid: 0, gid: 0 }) as const;
-  await addTarEntry(tar, header('oci-layout'), OCI_LAYOUT);
-  await addTarEntry(tar, header('index.json'), imageIndex(images));
-  for (const { sha256, size } of archivedBlobs(images, omit)) {
-    await addTarEntry(tar, header(`blobs/sha256/${sha256}`), { file: blobPath(bundle, sha256), size });
-  }
-  tar.finalize();
+): AsyncGenerator<Buffer> {
+  const header = (name: string) => ({ name, mode: 0o644, mtime: EPOCH, uid: 0, gid: 0 });
+  return tarStream([
+    { header: header('oci-layout'), content: OCI_LAYOUT },
+    { header: header('index.json'), content: imageIndex(images) },
+    ...archivedBlobs(images, options.omitBlobs).map(({ sha256, size }) => ({
+      header: header(`blobs/sha256/${sha256}`),
+      content: { file: blobPath(bundle, sha256), size },
+    })),
+  ]);
 }
 
 /** The blobs that an archive of these images holds, each once; their sizes are what has to be sent. */

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import type { ClientChannel } from 'ssh2';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { redact } from '../errors/redaction.js';
@@ -135,22 +134,18 @@ async function feed(
   stdin: ExecOptions['stdin'],
 ): Promise<void> {
   if (preamble !== undefined) channel.write(preamble);
-  if (!(stdin instanceof Readable)) {
+  if (stdin === undefined || typeof stdin === 'string' || Buffer.isBuffer(stdin)) {
     channel.end(stdin);
     return;
   }
   // A channel that the host closes never calls back from a write: race every wait with its end.
   const closed = new Promise<'closed'>((resolve) => channel.once('close', () => resolve('closed')));
-  try {
-    for await (const chunk of stdin) {
-      if (channel.write(chunk)) continue;
-      const drained = new Promise<'drained'>((resolve) => channel.once('drain', () => resolve('drained')));
-      if ((await Promise.race([drained, closed])) === 'closed') return;
-    }
-    channel.end();
-  } finally {
-    stdin.destroy();
+  for await (const chunk of stdin) {
+    // The callback comes when the bytes are in packets, and not earlier: then the chunk's memory is free again.
+    const taken = new Promise<'taken'>((resolve) => channel.write(chunk, () => resolve('taken')));
+    if ((await Promise.race([taken, closed])) === 'closed') return;
   }
+  channel.end();
 }
 
 async function kill(connection: Connection, command: WireCommand, pid: string): Promise<void> {

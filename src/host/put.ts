@@ -1,10 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import tar from 'tar-stream';
+import { tarStream } from '../archive/tar.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import {
   buildCompareScript,
@@ -19,8 +16,6 @@ import type { ExecOptions, ExecResult, FileSpec } from './types.js';
 
 /** Files up to this size, in bytes, are compared by digest at once and flushed before the rename. */
 const SMALL_BYTES = 1024 * 1024;
-/** Bytes read at a time from local files: smaller reads halve the throughput. */
-const READ_BYTES = 1024 * 1024;
 
 export interface PutOptions {
   signal?: AbortSignal;
@@ -62,10 +57,7 @@ export async function putFiles(
   await checkLocalFiles(staged);
 
   const plan = Buffer.from(allOrNothing(buildPutPlan(staged, id, SMALL_BYTES)));
-  const stdin = Readable.from(stream(plan, staged, options.onBytes), {
-    objectMode: false,
-    highWaterMark: READ_BYTES,
-  });
+  const stdin = stream(plan, staged, options.onBytes);
   await transport.exec(receiverArgv(plan.length), { ...limits, stdin });
   return staged.map((file) => file.spec.path);
 }
@@ -139,34 +131,25 @@ async function checkLocalFiles(files: readonly StagedFile[]): Promise<void> {
   }
 }
 
+/** The plan, then the archive it unpacks. */
 async function* stream(
   plan: Buffer,
   files: readonly StagedFile[],
   onBytes: ((bytes: number) => void) | undefined,
 ): AsyncGenerator<Buffer> {
   yield plan;
-  const pack = tar.pack({ highWaterMark: 2 * READ_BYTES });
-  const packed = packAll(pack, files);
-  packed.catch((error: unknown) => pack.destroy(error instanceof Error ? error : new Error(String(error))));
-  for await (const chunk of pack as AsyncIterable<Buffer>) {
-    onBytes?.(chunk.length);
-    yield chunk;
-  }
-  await packed;
-}
-
-async function packAll(pack: tar.Pack, files: readonly StagedFile[]): Promise<void> {
-  for (const { spec, staged, size } of files) {
-    const header = { name: staged, size, mode: 0o600, mtime: new Date(0), uid: 0, gid: 0 };
-    if (Buffer.isBuffer(spec.content)) {
-      pack.entry(header, spec.content);
-    } else {
-      const { localPath } = spec.content;
-      const source = createReadStream(localPath, { highWaterMark: READ_BYTES });
-      await pipeline(source, pack.entry(header)).catch((error: unknown) => {
-        throw new KeelsonError('CONFIG', `cannot read all ${size} bytes of ${localPath}`, { cause: error });
-      });
+  const entries = files.map(({ spec: { content }, staged, size }) => ({
+    header: { name: staged, mode: 0o600, mtime: new Date(0), uid: 0, gid: 0 },
+    content: Buffer.isBuffer(content) ? content : { file: content.localPath, size },
+  }));
+  try {
+    for await (const chunk of tarStream(entries)) {
+      onBytes?.(chunk.length);
+      yield chunk;
     }
+  } catch (error) {
+    throw new KeelsonError('CONFIG', `cannot read what is to be sent: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
-  pack.finalize();
 }

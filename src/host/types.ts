@@ -4,8 +4,11 @@ import type { Duplex, Readable } from 'node:stream';
 export type Ending = 'exited' | 'signalled' | 'timed-out' | 'aborted';
 
 export interface ExecOptions {
-  /** Bytes for stdin; secrets go here and never into argv. */
-  stdin?: Buffer | string | Readable;
+  /**
+   * Bytes for stdin; secrets go here and never into argv. Of an iterable that is no Readable, a chunk's memory is
+   * read only until the next chunk is asked for.
+   */
+  stdin?: Buffer | string | Readable | AsyncIterable<Buffer>;
   /** Environment, set by `env` on the remote side (sshd drops the protocol's own). */
   env?: Readonly<Record<string, string>>;
   /** Milliseconds until the command is given up; default 60,000. 0 is no limit. */

@@ -1,4 +1,4 @@
-import { writeImagesArchive } from '../bundle/archive.js';
+import { imagesArchive } from '../bundle/archive.js';
 import type { Bundle } from '../bundle/bundle.js';
 import type { ImageChange } from '../engine/types.js';
 import type { Host } from '../host/types.js';
@@ -22,10 +22,9 @@ export async function importImages(
       .split('\n')
       .map((line) => line.replace('sha256:', '').trim()),
   );
-  const stream = writeImagesArchive(bundle, wanted, { omitBlobs: present });
   // The client-side import takes less than half the time of the transfer service's.
   await host.exec([...CTR, 'images', 'import', '--local', '-'], {
-    stdin: stream,
+    stdin: imagesArchive(bundle, wanted, { omitBlobs: present }),
     timeoutMs: 0,
     signal,
   });
