@@ -1,7 +1,6 @@
 import { tarStream } from '../archive/tar.js';
 import { type Bundle, blobPath } from './bundle.js';
 import { imageIndex, OCI_LAYOUT } from './image.js';
-import { LAYER_MEDIA_TYPE } from './layer.js';
 import type { BundleImage } from './lock.js';
 
 export interface ArchiveOptions {
@@ -26,7 +25,7 @@ export function imagesArchive(
   const header = (name: string) => ({ name, mode: 0o644, mtime: EPOCH, uid: 0, gid: 0 });
   return tarStream([
     { header: header('oci-layout'), content: OCI_LAYOUT },
-    { header: header('index.json'), content: imageIndex(images) },
+    { header: header('index.json'), content: imageIndex(images, bundle.lock.architecture) },
     ...archivedBlobs(images, options.omitBlobs).map(({ sha256, size }) => ({
       header: header(`blobs/sha256/${sha256}`),
       content: { file: blobPath(bundle, sha256), size },
@@ -40,8 +39,13 @@ export function archivedBlobs(
   omitBlobs: ReadonlySet<string> = new Set(),
 ): { sha256: string; size: number }[] {
   const blobs = new Map<string, { sha256: string; size: number }>();
-  for (const { sha256, size, mediaType } of images.flatMap((image) => image.blobs)) {
-    if (mediaType !== LAYER_MEDIA_TYPE || !omitBlobs.has(sha256)) blobs.set(sha256, { sha256, size });
+  for (const {
+    blobs: [manifest, configuration, ...layers],
+  } of images) {
+    const left = layers.filter(({ sha256 }) => !omitBlobs.has(sha256));
+    for (const blob of [manifest, configuration, ...left]) {
+      if (blob !== undefined) blobs.set(blob.sha256, { sha256: blob.sha256, size: blob.size });
+    }
   }
   return [...blobs.values()];
 }

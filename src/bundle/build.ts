@@ -8,6 +8,7 @@ import { FILE_MODE, FILE_ROLES, FILE_TABLE } from './file-table.js';
 import { imageIndex, OCI_LAYOUT } from './image.js';
 import { imageTable } from './image-table.js';
 import { type BundleImage, type BundleLock, LOCK_FILE, renderLock } from './lock.js';
+import { renewPapers } from './papers.js';
 import { releaseFor } from './releases.js';
 import { storeBlob, storeImage, writeWhole } from './store.js';
 
@@ -79,8 +80,9 @@ export async function buildBundle(options: BuildOptions): Promise<Bundle> {
     images,
   };
   await writeWhole(join(outDir, 'oci-layout'), OCI_LAYOUT);
-  await writeWhole(join(outDir, 'index.json'), imageIndex(images));
+  await writeWhole(join(outDir, 'index.json'), imageIndex(images, lock.architecture));
   await writeWhole(join(outDir, LOCK_FILE), renderLock(lock));
+  await renewPapers({ dir: outDir, lock });
   const kept = new Map(
     [...files, ...images.flatMap((image) => image.blobs)].map((blob) => [blob.sha256, blob]),
   );

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { z } from 'zod';
 import { LAYER_MEDIA_TYPE } from './layer.js';
+import type { Architecture, BundleImage } from './lock.js';
 
 export const MANIFEST_MEDIA_TYPE = 'application/vnd.oci.image.manifest.v1+json';
 export const INDEX_MEDIA_TYPE = 'application/vnd.oci.image.index.v1+json';
@@ -26,6 +28,13 @@ export interface AssembledImage {
   config: Blob & { bytes: Buffer };
   layers: readonly Blob[];
 }
+
+const descriptorSchema = z.object({
+  mediaType: z.string(),
+  digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+  size: z.int().nonnegative(),
+});
+const manifestSchema = z.object({ config: descriptorSchema, layers: z.array(descriptorSchema) });
 
 const EPOCH = '1970-01-01T00:00:00Z';
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -66,18 +75,38 @@ export function assembleImage(
 }
 
 /** An OCI image index that names each manifest, as containerd's import and the OCI layout's tools read it. */
-export function imageIndex(images: readonly { reference: string; digest: string; size: number }[]): Buffer {
+export function imageIndex(
+  images: readonly Pick<BundleImage, 'reference' | 'digest' | 'size' | 'blobs'>[],
+  architecture: Architecture,
+): Buffer {
   const manifests = images.map((image) => ({
-    mediaType: MANIFEST_MEDIA_TYPE,
+    mediaType: image.blobs[0]?.mediaType ?? MANIFEST_MEDIA_TYPE,
     digest: image.digest,
     size: image.size,
     annotations: {
       'io.containerd.image.name': image.reference,
       'org.opencontainers.image.ref.name': image.reference,
     },
-    platform: { architecture: 'amd64', os: 'linux' },
+    platform: { architecture, os: 'linux' },
   }));
   return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: INDEX_MEDIA_TYPE, manifests }));
+}
+
+/**
+ * Configuration and layers that an image manifest names, in the order of a lock.
+ * @returns null for what is no image manifest
+ */
+export function blobsOfManifest(bytes: Buffer): { sha256: string; size: number; mediaType: string }[] | null {
+  try {
+    const { config, layers } = manifestSchema.parse(JSON.parse(bytes.toString('utf8')));
+    return [config, ...layers].map(({ digest, size, mediaType }) => ({
+      sha256: digest.slice('sha256:'.length),
+      size,
+      mediaType,
+    }));
+  } catch {
+    return null;
+  }
 }
 
 /** Content of the file `oci-layout`. */

@@ -2,41 +2,89 @@ import { z } from 'zod';
 import { KeelsonError } from '../errors/keelson-error.js';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits');
-const size = z.int().nonnegative();
+const size = z.int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 const role = z.enum(['control-plane', 'worker']);
+/** Names and versions become parts of messages, paths and arguments: no spaces, no leading dash, no slash. */
+const word = z.string().regex(/^[\w][\w.+:~-]{0,127}$/, 'expected letters, digits and . _ + : ~ -');
+
+/** Folders in which a bundle may place programs; whatever else it named would be an attack. */
+const PROGRAM_FOLDERS = ['/usr/bin/', '/usr/local/bin/', '/usr/local/sbin/', '/opt/cni/bin/'] as const;
+
+const path = z.string().refine(
+  (value) => {
+    const folder = PROGRAM_FOLDERS.find((known) => value.startsWith(known));
+    return folder !== undefined && /^[\w][\w.+-]{0,127}$/.test(value.slice(folder.length));
+  },
+  `expected a program directly in ${PROGRAM_FOLDERS.join(', ')}`,
+);
+
+/** Permission bits alone, so no setuid, setgid or sticky bit; only root may write. */
+const mode = z
+  .int()
+  .refine(
+    (value) => (value & ~0o755) === 0 && (value & 0o444) === 0o444,
+    'expected permission bits such as 493 (0755), writable by the owner only',
+  );
+
+/** A fully qualified reference with a tag: `registry.k8s.io/pause:3.10.2`. */
+const reference = z
+  .string()
+  .max(255)
+  .regex(
+    /^[a-z0-9][a-z0-9.-]*(?::\d+)?(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+:[\w][\w.-]{0,127}$/,
+    'expected registry/repository:tag',
+  );
 
 const lockSchema = z.strictObject({
   formatVersion: z.literal(1),
   kubernetesVersion: z.string().regex(/^v\d+\.\d+\.\d+/, 'expected a version such as v1.36.3'),
-  architecture: z.literal('amd64'),
-  source: z.literal('modules'),
+  architecture: z.enum(['amd64', 'arm64']),
+  source: z.enum(['modules', 'upstream']),
   toolchain: z.strictObject({ go: z.string(), gcc: z.string() }),
-  components: z.array(
-    z.strictObject({ name: z.string(), version: z.string(), module: z.string(), sum: z.string() }),
+  components: z.array(z.strictObject({ name: word, version: word, module: z.string(), sum: z.string() })),
+  packages: z.array(z.strictObject({ name: word, version: word, sha256 })),
+  files: unique(
+    ['name', 'path'],
+    z.strictObject({ name: word, path, mode, sha256, size, version: word, roles: z.array(role).min(1) }),
   ),
-  packages: z.array(z.strictObject({ name: z.string(), version: z.string(), sha256 })),
-  files: z.array(
-    z.strictObject({
-      name: z.string(),
-      path: z.string().startsWith('/'),
-      mode: z.int().nonnegative(),
-      sha256,
-      size,
-      version: z.string(),
-      roles: z.array(role).min(1),
-    }),
-  ),
-  images: z.array(
-    z.strictObject({
-      name: z.string(),
-      reference: z.string(),
-      digest: z.string().regex(/^sha256:[0-9a-f]{64}$/, 'expected sha256:<64 hex digits>'),
-      size,
-      blobs: z.array(z.strictObject({ sha256, size, mediaType: z.string() })).min(1),
-      roles: z.array(role).min(1),
-    }),
+  images: unique(
+    ['name', 'reference'],
+    z
+      .strictObject({
+        name: word,
+        reference,
+        digest: z.string().regex(/^sha256:[0-9a-f]{64}$/, 'expected sha256:<64 hex digits>'),
+        size,
+        blobs: z.array(z.strictObject({ sha256, size, mediaType: z.string() })).min(2),
+        roles: z.array(role).min(1),
+      })
+      .refine(
+        ({ digest, size: bytes, blobs: [manifest] }) =>
+          digest === `sha256:${manifest?.sha256}` && bytes === manifest?.size,
+        'the first blob is not the manifest that digest and size name',
+      ),
   ),
 });
+
+/** A list in which no two entries agree in one of these fields. */
+function unique<T extends z.ZodType<object>>(fields: readonly string[], entry: T) {
+  return z.array(entry).superRefine((entries, context) => {
+    for (const field of fields) {
+      const seen = new Set<unknown>();
+      for (const [index, one] of entries.entries()) {
+        const value = (one as Record<string, unknown>)[field];
+        if (seen.has(value)) {
+          context.addIssue({
+            code: 'custom',
+            path: [index, field],
+            message: `${String(value)} is there twice`,
+          });
+        }
+        seen.add(value);
+      }
+    }
+  });
+}
 
 /** What `bundle.lock.json` says. Modes are permission bits as a number, sizes are bytes. */
 export type BundleLock = z.infer<typeof lockSchema>;
@@ -52,6 +100,9 @@ export type BundleImage = BundleLock['images'][number];
 
 /** Which hosts get a file or an image. */
 export type BundleRole = z.infer<typeof role>;
+
+/** Architectures that a bundle can be for, as Go and OCI name them. */
+export type Architecture = BundleLock['architecture'];
 
 /** Name of the lock file within a bundle directory. */
 export const LOCK_FILE = 'bundle.lock.json';

@@ -1,9 +1,14 @@
+import type { KeyObject } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { type Bundle, blobPath, loadBundle } from './bundle.js';
 import { hashFile } from './cache.js';
-import { imageIndex } from './image.js';
+import { blobsOfManifest, imageIndex } from './image.js';
+import { papersOf } from './papers.js';
+import { checkSbom } from './sbom.js';
+import { checkSignature, isAbout } from './signature.js';
 
 /** A blob that is not what the lock says. */
 export interface BlobFinding {
@@ -19,14 +24,21 @@ export interface VerifiedBundle {
   bundle: Bundle;
   blobs: number;
   bytes: number;
+  /** Id of the key that has signed it; null where no key was asked for. */
+  signedBy: string | null;
 }
 
 /**
- * Hashes every blob of a bundle.
+ * Hashes every blob of a bundle, and looks whether images consist of what the lock says.
+ * @param keys one of these has to have signed it
  * @throws KeelsonError BUNDLE naming the first blob that is missing or corrupt; all of them are in `details`
  * as BlobFinding[]
  */
-export async function verifyBundle(dir: string, signal?: AbortSignal): Promise<VerifiedBundle> {
+export async function verifyBundle(
+  dir: string,
+  signal?: AbortSignal,
+  keys: readonly KeyObject[] = [],
+): Promise<VerifiedBundle> {
   const bundle = await loadBundle(dir);
   const blobs = blobsOf(bundle);
   const findings: BlobFinding[] = [];
@@ -39,12 +51,14 @@ export async function verifyBundle(dir: string, signal?: AbortSignal): Promise<V
     bytes += size;
   }
   const index = await readFile(join(dir, 'index.json')).catch(() => null);
-  if (index === null || !index.equals(imageIndex(bundle.lock.images))) {
+  if (index === null || !index.equals(imageIndex(bundle.lock.images, bundle.lock.architecture))) {
     const problem = index === null ? 'is missing' : 'does not name the images of the lock';
     findings.push({ sha256: '', file: join(dir, 'index.json'), neededBy: ['all images'], problem });
   }
+  findings.push(...(await manifestFindings(bundle)));
   const [first] = findings;
-  if (first === undefined) return { bundle, blobs: blobs.size, bytes };
+  if (first === undefined)
+    return { bundle, blobs: blobs.size, bytes, signedBy: await checkPapers(bundle, keys) };
   const more = findings.length > 1 ? ` (and ${findings.length - 1} more)` : '';
   throw new KeelsonError(
     'BUNDLE',
@@ -54,6 +68,34 @@ export async function verifyBundle(dir: string, signal?: AbortSignal): Promise<V
       details: findings,
     },
   );
+}
+
+async function checkPapers(bundle: Bundle, keys: readonly KeyObject[]): Promise<string | null> {
+  const papers = await papersOf(bundle);
+  checkSbom(papers.sbom, bundle.lock, bundle.dir);
+  if (keys.length > 0) return checkSignature(papers, papers.signature, keys, bundle.dir);
+  if (papers.signature === null || isAbout(papers.signature, papers)) return null;
+  throw new KeelsonError('BUNDLE', `${bundle.dir}: its signature is about another bundle`, {
+    hint: 'sign it with `keelson bundle sign`',
+  });
+}
+
+/** Images whose manifest names another configuration or other layers than the lock. */
+async function manifestFindings(bundle: Bundle): Promise<BlobFinding[]> {
+  const findings: BlobFinding[] = [];
+  for (const { reference, blobs } of bundle.lock.images) {
+    const [manifest, ...rest] = blobs;
+    if (manifest === undefined) continue;
+    const file = blobPath(bundle, manifest.sha256);
+    const bytes = await readFile(file).catch(() => null);
+    // What is missing or corrupt has been found before.
+    if (bytes === null || bytes.length !== manifest.size) continue;
+    if (!isDeepStrictEqual(blobsOfManifest(bytes), rest)) {
+      const problem = 'names other blobs than the lock';
+      findings.push({ sha256: manifest.sha256, file, neededBy: [`image ${reference}`], problem });
+    }
+  }
+  return findings;
 }
 
 function blobsOf(bundle: Bundle): Map<string, { size: number; neededBy: string[] }> {

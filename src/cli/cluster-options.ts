@@ -9,6 +9,7 @@ import type { Reporter } from '../report/lines.js';
 import { reporterFor } from '../report/reporter.js';
 import { ownerOf } from '../workflows/lock.js';
 import type { Session } from '../workflows/session.js';
+import { cacheDir } from './cache.js';
 import type { CliIO, GlobalOptions } from './command.js';
 
 /** Options of every command that works on a cluster's hosts. */
@@ -28,6 +29,15 @@ export const CLUSTER_OPTIONS = {
     flags: '--ask-sudo-password',
     description: 'ask for the password that sudo wants on the hosts',
     kind: 'boolean',
+  },
+} as const;
+
+/** Option of commands that take binaries and images to hosts. */
+export const BUNDLE_OPTION = {
+  bundle: {
+    flags: '--bundle <path>',
+    description: 'directory or file of the bundle (default spec.bundle)',
+    kind: 'string',
   },
 } as const;
 
@@ -140,6 +150,12 @@ export interface Work {
   reporter: Reporter;
 }
 
+/** The configuration with another bundle; which key has to have signed it stays. */
+function withBundle(config: ClusterConfig, path: string | undefined, io: CliIO): ClusterConfig {
+  if (path === undefined) return config;
+  return { ...config, spec: { ...config.spec, bundle: resolve(io.cwd, path) } };
+}
+
 /** Opens a session with a reporter, does the work, closes both. */
 export async function withSession<T>(
   values: ClusterValues,
@@ -153,9 +169,10 @@ export async function withSession<T>(
     tolerant?: boolean;
     bundleOptional?: boolean;
     certificateKey?: string;
+    bundle?: string | undefined;
   } = {},
 ): Promise<T> {
-  const config = options.config ?? (await clusterConfig(values.config, io));
+  const config = withBundle(options.config ?? (await clusterConfig(values.config, io)), options.bundle, io);
   for (const note of config.notes) io.stderr.write(`keelson: ${note}\n`);
   const { openSession } = await import('../workflows/session.js');
   const reporter = await reporterFor({
@@ -176,6 +193,7 @@ export async function withSession<T>(
       ...(options.tolerant === undefined ? {} : { tolerant: options.tolerant }),
       ...(options.bundleOptional === undefined ? {} : { bundleOptional: options.bundleOptional }),
       ...(options.certificateKey === undefined ? {} : { certificateKey: options.certificateKey }),
+      bundleCache: cacheDir(io),
     });
     try {
       return await work({ config, session, reporter });

@@ -60,7 +60,32 @@ export const COMMANDS: readonly CommandEntry[] = [
     () => import('./commands/bundle-build.js'),
   ),
   entry('bundle inspect', 'what a bundle holds', () => import('./commands/bundle-inspect.js')),
-  entry('bundle verify', 'check every byte of a bundle', () => import('./commands/bundle-verify.js')),
+  entry(
+    'bundle verify',
+    'check every byte of a bundle, and that a cluster needs nothing else',
+    () => import('./commands/bundle-verify.js'),
+  ),
+  entry(
+    'bundle export',
+    'a bundle as one file, to be carried over an air gap',
+    () => import('./commands/bundle-export.js'),
+  ),
+  entry(
+    'bundle import',
+    'unpack a bundle file, every bit checked, into a directory',
+    () => import('./commands/bundle-import.js'),
+  ),
+  entry(
+    'bundle diff',
+    'a file with what one bundle has and another lacks',
+    () => import('./commands/bundle-diff.js'),
+  ),
+  entry('bundle keygen', 'a key pair to sign bundles with', () => import('./commands/bundle-keygen.js')),
+  entry(
+    'bundle sign',
+    'sign a bundle directory with a key of yours',
+    () => import('./commands/bundle-sign.js'),
+  ),
   entry('lab up', 'machines on this computer, and a cluster on them', () => import('./commands/lab-up.js')),
   entry('lab status', 'machines of a lab', () => import('./commands/lab-status.js')),
   entry('lab ssh', 'a shell or a command on a lab machine', () => import('./commands/lab-ssh.js')),

@@ -51,6 +51,7 @@ function clusterDocument(config: ClusterConfig): object {
     network,
     endpoint,
     bundle,
+    bundlePublicKey,
     runtime,
     preparation,
     externalEtcd,
@@ -67,7 +68,9 @@ function clusterDocument(config: ClusterConfig): object {
       hosts: config.hosts.map((host) => hostEntry(host, host === firstControlPlane(config))),
       network: network.plugin === 'flannel' && network.backend === 'host-gw' ? hostGateway(network) : network,
       ...(endpoint === null ? {} : { endpoint: endpointEntry(endpoint) }),
-      ...(bundle === null ? {} : { bundle }),
+      ...(bundle === null
+        ? {}
+        : { bundle: bundlePublicKey === undefined ? bundle : { path: bundle, publicKey: bundlePublicKey } }),
       runtime,
       preparation,
       ...(externalEtcd === undefined ? {} : { externalEtcd }),
@@ -110,6 +113,7 @@ function hostEntry(host: ResolvedHost, first: boolean): object {
     jumpHosts: ssh.jumpHosts,
     nodeIP: [host.nodeIP, ...(host.secondaryNodeIP === undefined ? [] : [host.secondaryNodeIP])].join(','),
     ...(host.localAPIEndpoint === null ? {} : { advertiseAddress: host.localAPIEndpoint.advertiseAddress }),
+    ...(host.architecture === undefined ? {} : { architecture: host.architecture }),
     labels: host.labels,
     ...(host.patchesDirectory === null || first ? {} : { patches: host.patchesDirectory }),
     ...(first ? {} : { nodeRegistration: host.nodeRegistration }),

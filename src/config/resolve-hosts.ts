@@ -31,6 +31,7 @@ export function resolveHosts(documents: Documents, around: Surroundings): Resolv
       ssh: resolveSsh(host, Cluster?.spec.ssh, around),
       nodeIP,
       ...(secondaryNodeIP === undefined ? {} : { secondaryNodeIP }),
+      ...(host.architecture === undefined ? {} : { architecture: host.architecture }),
       labels: host.labels ?? {},
       nodeRegistration: resolveRegistration(host, base, nodeIPFlag(host, nodeIP, secondaryNodeIP)),
       localAPIEndpoint:

@@ -161,7 +161,7 @@ function resolveSpec(
 ): Omit<ClusterSpec, 'endpoint'> {
   return {
     network: resolveNetwork(spec.network),
-    bundle: spec.bundle ? absolutePath(spec.bundle, around) : null,
+    ...resolveBundle(spec.bundle, around),
     runtime: {
       systemdCgroup: spec.runtime?.systemdCgroup ?? kubelet.cgroupDriver !== 'cgroupfs',
       restrictOomScoreAdj: spec.runtime?.restrictOomScoreAdj ?? false,
@@ -175,6 +175,19 @@ function resolveSpec(
     ...(spec.externalEtcd === undefined ? {} : { externalEtcd: localFiles(spec.externalEtcd, around) }),
     ignorePreflightErrors: spec.ignorePreflightErrors ?? [],
     concurrency: spec.concurrency ?? 20,
+  };
+}
+
+function resolveBundle(
+  input: ClusterInput['spec']['bundle'],
+  around: Surroundings,
+): Pick<ClusterSpec, 'bundle' | 'bundlePublicKey'> {
+  if (input === undefined) return { bundle: null };
+  if (typeof input === 'string') return { bundle: absolutePath(input, around) };
+  const { path, publicKey } = input;
+  return {
+    bundle: absolutePath(path, around),
+    ...(publicKey === undefined ? {} : { bundlePublicKey: absolutePath(publicKey, around) }),
   };
 }
 

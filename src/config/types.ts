@@ -134,6 +134,8 @@ export interface ResolvedHost {
   ssh: SshSettings;
   /** Address that the node uses inside the cluster (IPv4 or IPv6, canonical, no port). */
   nodeIP: string;
+  /** As the file states it; undefined: the host itself says. */
+  architecture?: 'amd64' | 'arm64';
   /** Its address of the other family, with dual stack. */
   secondaryNodeIP?: string;
   labels: Readonly<Record<string, string>>;
@@ -191,8 +193,10 @@ export interface ClusterSpec {
   network: NetworkSpec;
   /** null: there is none, and the first control plane's own address is used. */
   endpoint: EndpointSpec | null;
-  /** Absolute path of the bundle directory; null where none was named. */
+  /** Absolute path of the bundle, a directory or a file; null where none was named. */
   bundle: string | null;
+  /** Absolute path of a file with public keys, one of which has to have signed the bundle. */
+  bundlePublicKey?: string;
   /** Kernel and container settings for hosts such as lab machines. */
   runtime: { systemdCgroup: boolean; restrictOomScoreAdj: boolean };
   preparation: Preparation;

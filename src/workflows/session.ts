@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Bundle, blobPath, loadBundle } from '../bundle/bundle.js';
+import { type Bundle, blobPath } from '../bundle/bundle.js';
 import { RELEASES } from '../bundle/releases.js';
 import { type ClusterClient, clusterClient } from '../cluster/client.js';
 import { etcdHosts, hostNamed, presentHosts } from '../config/inventory.js';
@@ -17,6 +17,7 @@ import { CA_CERTIFICATE_ARTEFACT } from '../phases/join/nodes.js';
 import { memberView } from '../phases/member-view.js';
 import { trustStore } from '../phases/trust-store.js';
 import { applyObjects } from './apply-objects.js';
+import { openClusterBundle } from './cluster-bundle.js';
 import { connectCluster } from './connect.js';
 import { etcdClientFiles } from './etcd-client-files.js';
 import { importImages } from './import-images.js';
@@ -37,6 +38,8 @@ export interface SessionOptions {
   bundleOptional?: boolean;
   /** Makes the phase upload-certs a part of the cluster, with this key. */
   certificateKey?: string;
+  /** Where a bundle file is unpacked to; without it a bundle has to be a directory. */
+  bundleCache?: string;
   now?: () => number;
 }
 
@@ -66,7 +69,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const signal = options.signal ?? new AbortController().signal;
   const emit = (event: EngineEvent) => options.onEvent?.({ ...event, at: now() });
   const [bundle, patches, etcdClient] = await Promise.all([
-    settled(bundleOf(config), options.bundleOptional === true),
+    settled(bundleOf(options, emit), options.bundleOptional === true),
     patchesOf(config),
     etcdClientFiles(config, now),
   ]);
@@ -209,23 +212,22 @@ async function settled<T>(promise: Promise<T>, later: boolean): Promise<() => T>
   }
 }
 
-async function bundleOf(config: ClusterConfig): Promise<Bundle> {
+async function bundleOf(options: SessionOptions, emit: (event: EngineEvent) => void): Promise<Bundle> {
+  const { config } = options;
+  const wanted = config.cluster.kubernetesVersion;
+  const known = Object.keys(RELEASES).join(', ');
   if (config.spec.bundle === null) {
     throw new KeelsonError('BUNDLE', 'the cluster file names no bundle', {
-      hint: `build one with: keelson bundle build --kubernetes-version ${config.cluster.kubernetesVersion} (there are ${Object.keys(RELEASES).join(', ')}); then name its directory in spec.bundle`,
+      hint: `build one with: keelson bundle build --kubernetes-version ${wanted} (there are ${known}); then name its directory in spec.bundle`,
     });
   }
-  const bundle = await loadBundle(config.spec.bundle);
-  if (bundle.lock.kubernetesVersion !== config.cluster.kubernetesVersion) {
-    throw new KeelsonError(
-      'BUNDLE',
-      `the bundle ${config.spec.bundle} is of Kubernetes ${bundle.lock.kubernetesVersion}, the cluster file wants ${config.cluster.kubernetesVersion}`,
-      {
-        hint: `build one with: keelson bundle build --kubernetes-version ${config.cluster.kubernetesVersion} (there are ${Object.keys(RELEASES).join(', ')})`,
-      },
-    );
-  }
-  return bundle;
+  const bundle = await openClusterBundle(config, options, emit);
+  if (bundle.lock.kubernetesVersion === wanted) return bundle;
+  throw new KeelsonError(
+    'BUNDLE',
+    `the bundle ${config.spec.bundle} is of Kubernetes ${bundle.lock.kubernetesVersion}, the cluster file wants ${wanted}`,
+    { hint: `build one with: keelson bundle build --kubernetes-version ${wanted} (there are ${known})` },
+  );
 }
 
 function digestOf(config: ClusterConfig): string {

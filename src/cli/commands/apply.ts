@@ -7,6 +7,7 @@ import { duration } from '../../report/table.js';
 import { applyCluster } from '../../workflows/apply.js';
 import { makePlan } from '../../workflows/plan.js';
 import {
+  BUNDLE_OPTION,
   CLUSTER_OPTIONS,
   clusterConfig,
   hostSelection,
@@ -25,6 +26,7 @@ export const command = defineCommand({
   arguments: '[plan]',
   options: {
     ...CLUSTER_OPTIONS,
+    ...BUNDLE_OPTION,
     dryRun: { flags: '--dry-run', description: 'show the plan and change nothing', kind: 'boolean' },
     host: { flags: '--host <names>', description: 'only these hosts', kind: 'list' },
     ...PREFLIGHT_OPTIONS,
@@ -53,7 +55,7 @@ export const command = defineCommand({
           : `${config.name}: ${result.changed} changes in ${duration(result.durationMs)}.`;
       return { data: summary, text };
     };
-    return withSession(options, io, global, work, { config, ...selected });
+    return withSession(options, io, global, work, { config, bundle: options.bundle, ...selected });
   },
 });
 

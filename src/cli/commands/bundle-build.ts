@@ -1,7 +1,10 @@
 import { resolve } from 'node:path';
+import { isArchiveName } from '../../bundle/open.js';
 import { buildBundleWithProgress } from '../build-bundle.js';
+import { ARCHIVE_OPTIONS, requireArchive } from '../bundle-options.js';
 import { bundleDir, DEFAULT_KUBERNETES_VERSION } from '../cache.js';
 import { defineCommand } from '../command.js';
+import { writeArchive } from '../write-archive.js';
 
 export const command = defineCommand({
   name: 'bundle build',
@@ -15,7 +18,12 @@ export const command = defineCommand({
       kind: 'string',
       default: DEFAULT_KUBERNETES_VERSION,
     },
-    out: { flags: '--out <dir>', description: 'bundle directory (default: in the cache)', kind: 'string' },
+    out: {
+      flags: '--out <path>',
+      description: 'bundle directory (default: in the cache), or a file to carry, FILE.tar',
+      kind: 'string',
+    },
+    ...ARCHIVE_OPTIONS,
     installTools: {
       flags: '--install-tools',
       description: 'install missing build tools (root on Debian)',
@@ -26,12 +34,18 @@ export const command = defineCommand({
     const version = options.kubernetesVersion.startsWith('v')
       ? options.kubernetesVersion
       : `v${options.kubernetesVersion}`;
-    const outDir = options.out === undefined ? bundleDir(io, version) : resolve(io.cwd, options.out);
+    const archive = options.out !== undefined && isArchiveName(options.out) ? options.out : undefined;
+    requireArchive(archive, options);
+    const outDir =
+      options.out === undefined || archive !== undefined
+        ? bundleDir(io, version)
+        : resolve(io.cwd, options.out);
     const bundle = await buildBundleWithProgress(
       { kubernetesVersion: version, outDir, installMissing: options.installTools },
       io,
       global,
     );
+    if (archive !== undefined) return writeArchive(bundle, { ...options, out: archive }, io, global);
     return { data: { dir: bundle.dir, lock: bundle.lock }, text: `${bundle.dir}\n` };
   },
 });

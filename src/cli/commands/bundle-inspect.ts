@@ -1,17 +1,15 @@
-import { resolve } from 'node:path';
-import { loadBundle } from '../../bundle/bundle.js';
 import { bytes, table } from '../../report/table.js';
-import { bundleDir, DEFAULT_KUBERNETES_VERSION } from '../cache.js';
+import { bundleArgument, bundlePath } from '../bundle-options.js';
 import { defineCommand } from '../command.js';
 
 export const command = defineCommand({
   name: 'bundle inspect',
   summary: 'what a bundle holds',
-  arguments: '[dir]',
+  arguments: '[bundle]',
   options: {},
   run: async ({ args, io }) => {
-    const dir = args[0] === undefined ? bundleDir(io, DEFAULT_KUBERNETES_VERSION) : resolve(io.cwd, args[0]);
-    const { lock } = await loadBundle(dir);
+    const dir = bundlePath(args[0], io);
+    const { lock } = await bundleArgument(args[0], io);
     const files = table(
       ['FILE', 'VERSION', 'SIZE', 'ROLES', 'SHA256'],
       lock.files.map((file) => [

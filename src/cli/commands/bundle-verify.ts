@@ -1,20 +1,76 @@
-import { resolve } from 'node:path';
+import { stat } from 'node:fs/promises';
+import type { Bundle } from '../../bundle/bundle.js';
+import { readBundleArchive } from '../../bundle/carry/read.js';
+import { isArchiveName } from '../../bundle/open.js';
 import { verifyBundle } from '../../bundle/verify.js';
+import { presentHosts } from '../../config/inventory.js';
+import { KeelsonError } from '../../errors/keelson-error.js';
 import { bytes } from '../../report/table.js';
-import { bundleDir, DEFAULT_KUBERNETES_VERSION } from '../cache.js';
+import { lackingFor } from '../../workflows/bundle-complete.js';
+import { bundlePath, keysOption, PUBLIC_KEY_OPTION } from '../bundle-options.js';
+import { clusterConfig } from '../cluster-options.js';
+import type { CliIO } from '../command.js';
 import { defineCommand } from '../command.js';
 
 export const command = defineCommand({
   name: 'bundle verify',
-  summary: 'check every byte of a bundle',
-  arguments: '[dir]',
-  options: {},
-  run: async ({ args, io }) => {
-    const dir = args[0] === undefined ? bundleDir(io, DEFAULT_KUBERNETES_VERSION) : resolve(io.cwd, args[0]);
-    const result = await verifyBundle(dir, io.stop);
-    return {
-      data: { dir, blobs: result.blobs, bytes: result.bytes },
-      text: `${dir}: ${result.blobs} blobs, ${bytes(result.bytes)}, all as the lock says\n`,
-    };
+  summary: 'check every byte of a bundle, and that a cluster needs nothing else',
+  details:
+    'Takes a directory or a file. With -c it proves that the bundle has every image that a manifest of that cluster mentions, every program of its hosts, and their architecture where the file states it. A delta is checked as far as it goes without its base.',
+  arguments: '[bundle]',
+  options: {
+    config: { flags: '-c, --config <file>', description: 'complete for this cluster file', kind: 'string' },
+    ...PUBLIC_KEY_OPTION,
+  },
+  run: async ({ args, options, io }) => {
+    const path = bundlePath(args[0], io);
+    const keys = await keysOption(options.publicKey, io);
+    const { bundle, blobs, size, signedBy } = await verified(path, keys, io);
+    const lines = [`${path}: ${blobs} blobs, ${bytes(size)}, all as the lock says`];
+    if (signedBy !== null) lines.push(`signed by ${signedBy}`);
+    if (options.config !== undefined) {
+      const config = await clusterConfig(options.config, io);
+      const lacking = await lackingFor(config, bundle);
+      if (lacking.length > 0)
+        throw new KeelsonError(
+          'BUNDLE',
+          `${path} is not complete for ${config.name}: ${lacking.map(({ kind, name, neededBy: [user] }) => `${kind} ${name} (${user})`).join(', ')}`,
+          { hint: 'build or pull a bundle of the version that the cluster file wants', details: lacking },
+        );
+      const hosts = presentHosts(config).length;
+      lines.push(`complete for the ${hosts} hosts of ${config.name}, ${bundle.lock.architecture}`);
+    }
+    return { data: { path, blobs, bytes: size, signedBy }, text: `${lines.join('\n')}\n` };
   },
 });
+
+interface Verified {
+  bundle: Bundle;
+  blobs: number;
+  size: number;
+  signedBy: string | null;
+}
+
+async function verified(
+  path: string,
+  keys: Awaited<ReturnType<typeof keysOption>>,
+  io: CliIO,
+): Promise<Verified> {
+  const found = await stat(path).catch(() => null);
+  if (found?.isFile() !== true && !(found === null && isArchiveName(path))) {
+    const result = await verifyBundle(path, io.stop, keys);
+    return { bundle: result.bundle, blobs: result.blobs, size: result.bytes, signedBy: result.signedBy };
+  }
+  let blobs = 0;
+  let size = 0;
+  const head = await readBundleArchive(path, {
+    keys,
+    signal: io.stop,
+    blob: async (blob, chunks) => {
+      for await (const _ of chunks);
+      blobs += 1;
+      size += blob.size;
+    },
+  });
+  return { bundle: { dir: path, lock: head.lock }, blobs, size, signedBy: head.signedBy };
+}

@@ -2,6 +2,7 @@ import { firstControlPlane } from '../../config/inventory.js';
 import { duration } from '../../report/table.js';
 import { initCluster } from '../../workflows/init.js';
 import {
+  BUNDLE_OPTION,
   CLUSTER_OPTIONS,
   certificateKeyOf,
   clusterConfig,
@@ -17,7 +18,7 @@ export const command = defineCommand({
   summary: 'the first control plane only',
   details:
     'As kubeadm init: the first control plane, the network and the add-ons. Then: keelson join, or keelson apply.',
-  options: { ...CLUSTER_OPTIONS, ...PREFLIGHT_OPTIONS, ...UPLOAD_OPTIONS },
+  options: { ...CLUSTER_OPTIONS, ...BUNDLE_OPTION, ...PREFLIGHT_OPTIONS, ...UPLOAD_OPTIONS },
   run: async ({ options, io, global }) => {
     const config = await clusterConfig(options.config, io);
     const { name } = firstControlPlane(config);
@@ -52,7 +53,12 @@ export const command = defineCommand({
           text: `${state}${uploaded}`,
         };
       },
-      { config, hosts: [name], ...(key === undefined ? {} : { certificateKey: key }) },
+      {
+        config,
+        bundle: options.bundle,
+        hosts: [name],
+        ...(key === undefined ? {} : { certificateKey: key }),
+      },
     );
   },
 });

@@ -2,6 +2,7 @@ import { KeelsonError } from '../../errors/keelson-error.js';
 import { duration } from '../../report/table.js';
 import { joinHosts } from '../../workflows/init.js';
 import {
+  BUNDLE_OPTION,
   CLUSTER_OPTIONS,
   clusterConfig,
   hostSelection,
@@ -17,6 +18,7 @@ export const command = defineCommand({
   details: 'As kubeadm join, for hosts of the cluster file. Needs a running API; other hosts are left alone.',
   options: {
     ...CLUSTER_OPTIONS,
+    ...BUNDLE_OPTION,
     ...PREFLIGHT_OPTIONS,
     host: { flags: '--host <names>', description: 'hosts that join, separated by commas', kind: 'list' },
   },
@@ -47,7 +49,7 @@ export const command = defineCommand({
             : `${names} joined: ${changed} changes in ${duration(durationMs)}.`;
         return { data: { cluster: config.name, hosts, changed, durationMs }, text };
       },
-      { config, hosts },
+      { config, bundle: options.bundle, hosts },
     );
   },
 });

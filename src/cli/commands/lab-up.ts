@@ -1,5 +1,5 @@
 import { chmod, copyFile, mkdir, rename, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { type Bundle, blobPath, fileByName } from '../../bundle/bundle.js';
 import { nodeHosts } from '../../config/inventory.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
@@ -13,6 +13,7 @@ import { applyCluster } from '../../workflows/apply.js';
 import { adminKubeconfig } from '../../workflows/kubeconfig.js';
 import type { Session } from '../../workflows/session.js';
 import { buildBundleWithProgress } from '../build-bundle.js';
+import { bundleArgument } from '../bundle-options.js';
 import { bundleDir, DEFAULT_KUBERNETES_VERSION } from '../cache.js';
 import { ownerOf, withSession } from '../cluster-options.js';
 import type { CliIO, GlobalOptions } from '../command.js';
@@ -72,9 +73,13 @@ export const command = defineCommand({
     },
     kubernetesVersion: {
       flags: '--kubernetes-version <version>',
-      description: 'exact version',
+      description: `exact version (default ${DEFAULT_KUBERNETES_VERSION}, or the bundle’s)`,
       kind: 'string',
-      default: DEFAULT_KUBERNETES_VERSION,
+    },
+    bundle: {
+      flags: '--bundle <path>',
+      description: 'directory or file of a bundle (default: one is built)',
+      kind: 'string',
     },
     noCluster: { flags: '--no-cluster', description: 'machines only', kind: 'boolean' },
   },
@@ -88,22 +93,15 @@ export const command = defineCommand({
       requireRoot();
       await installLabTools(io);
     }
-    const version = options.kubernetesVersion.startsWith('v')
-      ? options.kubernetesVersion
-      : `v${options.kubernetesVersion}`;
     const { directory } = lab;
-    const bundle = await buildBundleWithProgress(
-      { kubernetesVersion: version, outDir: bundleDir(io, version), installMissing: true },
-      io,
-      global,
-    );
+    const bundle = await bundleOf(options, io, global);
     const status = await driver.up(
       {
         name: options.name,
         directory,
         cacheDir: labCacheDir(io),
-        kubernetesVersion: version,
-        bundle: bundle.dir,
+        kubernetesVersion: bundle.lock.kubernetesVersion,
+        bundle: options.bundle === undefined ? bundle.dir : resolve(io.cwd, options.bundle),
         ...machines,
       },
       { onEvent: labProgress(io, global), signal: io.stop },
@@ -127,6 +125,29 @@ export const command = defineCommand({
     return { data: { ...status, kubeconfig, kubectl, clusterFile: file }, text };
   },
 });
+
+/** The bundle at hand, or one that is built. @throws USAGE for a bundle of another version than asked for */
+async function bundleOf(
+  {
+    bundle: path,
+    kubernetesVersion: asked,
+  }: { bundle: string | undefined; kubernetesVersion: string | undefined },
+  io: CliIO,
+  global: GlobalOptions,
+): Promise<Bundle> {
+  const version = asked === undefined || asked.startsWith('v') ? asked : `v${asked}`;
+  if (path === undefined) {
+    const kubernetesVersion = version ?? DEFAULT_KUBERNETES_VERSION;
+    const request = { kubernetesVersion, outDir: bundleDir(io, kubernetesVersion), installMissing: true };
+    return buildBundleWithProgress(request, io, global);
+  }
+  const bundle = await bundleArgument(path, io);
+  const { lock } = bundle;
+  if (version === undefined || version === lock.kubernetesVersion) return bundle;
+  throw new KeelsonError('USAGE', `${path} is of Kubernetes ${lock.kubernetesVersion}, not ${version}`, {
+    hint: 'leave --kubernetes-version out, or name another bundle',
+  });
+}
 
 interface MachineOptions {
   controlPlanes: number | undefined;

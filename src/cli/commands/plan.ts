@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { EXIT_CHANGES } from '../../errors/keelson-error.js';
 import { planText } from '../../report/plan-text.js';
 import { changesIn, makePlan } from '../../workflows/plan.js';
-import { CLUSTER_OPTIONS, withSession } from '../cluster-options.js';
+import { BUNDLE_OPTION, CLUSTER_OPTIONS, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 
 export const command = defineCommand({
@@ -13,6 +13,7 @@ export const command = defineCommand({
     'Reads only. A plan saved with --host is applied with the same --host. With --detailed-exitcode: 0 nothing to change, 10 changes, others as always.',
   options: {
     ...CLUSTER_OPTIONS,
+    ...BUNDLE_OPTION,
     out: { flags: '--out <file>', description: 'save the plan for keelson apply PLAN', kind: 'string' },
     detailedExitcode: {
       flags: '--detailed-exitcode',
@@ -39,6 +40,6 @@ export const command = defineCommand({
           exitCode: options.detailedExitcode && changes ? EXIT_CHANGES : 0,
         };
       },
-      { quiet: true },
+      { quiet: true, bundle: options.bundle },
     ),
 });

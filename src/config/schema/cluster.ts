@@ -71,6 +71,10 @@ const host = z.strictObject({
   advertiseAddress: required(checkAddress)
     .optional()
     .describe('Control planes: address that the API server advertises; default nodeIP.'),
+  architecture: z
+    .enum(['amd64', 'arm64'])
+    .optional()
+    .describe('For `keelson bundle verify -c`; a host in reach says itself what it is.'),
   labels: z
     .record(required(checkQualifiedName), checked(checkLabelValue))
     .optional()
@@ -171,6 +175,17 @@ const preparation = z
   })
   .describe('What keelson may change on hosts beside Kubernetes itself; check is left to preflight.');
 
+const bundle = required(() => undefined)
+  .or(
+    z.strictObject({
+      path: required(() => undefined).describe('The directory or file.'),
+      publicKey: required(() => undefined)
+        .optional()
+        .describe('File with the public keys one of which has to have signed the bundle.'),
+    }),
+  )
+  .describe('Binaries and images: a directory, or a file that `keelson bundle export` has written.');
+
 const here = (what: string) =>
   required(() => undefined).describe(`${what}, on the machine where keelson runs.`);
 
@@ -198,7 +213,7 @@ export const cluster = z
         hosts: z.array(host).min(1).describe('All hosts of the cluster.'),
         network: network.optional(),
         endpoint: endpoint.optional(),
-        bundle: z.string().optional().describe('Directory of the bundle with binaries and images.'),
+        bundle: bundle.optional(),
         runtime: runtime.optional(),
         preparation: preparation.optional(),
         externalEtcd: externalEtcd.optional(),

@@ -69,7 +69,7 @@ export async function smallBundle(): Promise<Bundle> {
     images: [await image('etcd', ['control-plane']), await image('pause', ['control-plane', 'worker'])],
   };
   await writeFile(join(dir, 'oci-layout'), OCI_LAYOUT);
-  await writeFile(join(dir, 'index.json'), imageIndex(lock.images));
+  await writeFile(join(dir, 'index.json'), imageIndex(lock.images, 'amd64'));
   await writeFile(join(dir, LOCK_FILE), renderLock(lock));
   return { dir, lock };
 }

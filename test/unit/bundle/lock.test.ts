@@ -81,3 +81,38 @@ test('a name that the bundle lacks is refused with those it has', async () => {
   expect(fileByName(bundle, 'kubelet').path).toBe('/usr/bin/kubelet');
   expect(() => fileByName(bundle, 'runc')).toThrowError(expect.objectContaining({ hint: 'it has kubelet' }));
 });
+
+test.each([
+  ['outside of the folders of programs', { path: '/etc/shadow' }, 'path'],
+  ['with a way out of its folder', { path: '/usr/bin/../../etc/shadow' }, 'path'],
+  ['in a folder below', { path: '/usr/bin/x/y' }, 'path'],
+  ['with a line break', { path: '/usr/bin/kubelet\n' }, 'path'],
+  ['that is setuid', { mode: 0o4755 }, 'mode'],
+  ['that is setgid', { mode: 0o2755 }, 'mode'],
+  ['that others may write', { mode: 0o777 }, 'mode'],
+  ['whose name is an option', { name: '--now' }, 'name'],
+  ['whose version has a line break', { version: 'v1\nrm' }, 'version'],
+])('a file %s is refused', async (_what, change, field) => {
+  const { lock } = await smallBundle();
+  const broken = { ...lock, files: lock.files.map((file) => ({ ...file, ...change })) };
+  expect(() => parseLock(JSON.stringify(broken), 'l')).toThrowError(
+    expect.objectContaining({ code: 'BUNDLE', message: expect.stringContaining(`files.0.${field}`) }),
+  );
+});
+
+test('two files of one path, or two images of one reference, are refused', async () => {
+  const { lock } = await smallBundle();
+  const [file] = lock.files;
+  const twice = { ...lock, files: [file, { ...file, name: 'other' }] };
+  expect(() => parseLock(JSON.stringify(twice), 'l')).toThrow(
+    'files.1.path: /usr/bin/kubelet is there twice',
+  );
+  const images = lock.images.map((image) => ({ ...image, reference: 'registry.example/one:v1' }));
+  expect(() => parseLock(JSON.stringify({ ...lock, images }), 'l')).toThrow(/images\.1\.reference/);
+});
+
+test('an image whose first blob is not its manifest is refused', async () => {
+  const { lock } = await smallBundle();
+  const images = lock.images.map((image) => ({ ...image, blobs: [...image.blobs].reverse() }));
+  expect(() => parseLock(JSON.stringify({ ...lock, images }), 'l')).toThrow(/images\.0: the first blob/);
+});

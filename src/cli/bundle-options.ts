@@ -1,0 +1,119 @@
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import type { Bundle } from '../bundle/bundle.js';
+import { openBundle } from '../bundle/open.js';
+import { type Papers, papersOf } from '../bundle/papers.js';
+import { isEncryptedKey, signBundleFiles } from '../bundle/signature.js';
+import { KeelsonError } from '../errors/keelson-error.js';
+import { bytes } from '../report/table.js';
+import { readPublicKeys } from '../workflows/cluster-bundle.js';
+import { bundleDir, cacheDir, DEFAULT_KUBERNETES_VERSION } from './cache.js';
+import type { CliIO, GlobalOptions } from './command.js';
+
+/** Options of commands that write a bundle file. */
+export const ARCHIVE_OPTIONS = {
+  split: {
+    flags: '--split <size>',
+    description: 'parts of at most this size, as FILE.001, FILE.002, …: 650M, 4G (units of 1024)',
+    kind: 'string',
+  },
+  signKey: {
+    flags: '--sign-key <file>',
+    description: 'private key of `keelson bundle keygen` to sign with',
+    kind: 'string',
+  },
+} as const;
+
+/** @throws USAGE for options of a bundle file where a directory is written */
+export function requireArchive(
+  archive: string | undefined,
+  options: { split: string | undefined; signKey: string | undefined },
+): void {
+  if (archive !== undefined || (options.split === undefined && options.signKey === undefined)) return;
+  throw new KeelsonError('USAGE', '--split and --sign-key are for a bundle file', {
+    hint: 'say --out FILE.tar; a directory is signed with `keelson bundle sign`',
+  });
+}
+
+export const PUBLIC_KEY_OPTION = {
+  publicKey: {
+    flags: '--public-key <file>',
+    description: 'refuse a bundle that none of these keys has signed',
+    kind: 'string',
+  },
+} as const;
+
+/** Path of the bundle that a command names, or of the one in the cache. */
+export function bundlePath(argument: string | undefined, io: CliIO): string {
+  return argument === undefined ? bundleDir(io, DEFAULT_KUBERNETES_VERSION) : resolve(io.cwd, argument);
+}
+
+/** The bundle that a command names, be it a directory or a file. */
+export async function bundleArgument(
+  argument: string | undefined,
+  io: CliIO,
+  publicKey?: string,
+): Promise<Bundle> {
+  return openBundle(bundlePath(argument, io), {
+    cacheDir: cacheDir(io),
+    keys: await keysOption(publicKey, io),
+    signal: io.stop,
+  });
+}
+
+export async function keysOption(publicKey: string | undefined, io: CliIO) {
+  return publicKey === undefined ? [] : readPublicKeys(resolve(io.cwd, publicKey));
+}
+
+/** Bytes of `650M`, `4GiB`, `1000000`. @throws USAGE */
+export function sizeOption(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const match = /^(\d+)([KMG]?)(?:i?B)?$/i.exec(text);
+  const unit = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 }[match?.[2]?.toUpperCase() ?? ''] ?? 1;
+  const size = Number(match?.[1] ?? 0) * unit;
+  if (size >= 2 ** 20) return size;
+  throw new KeelsonError('USAGE', `--split ${text}: is no size of at least 1M`, { hint: 'write 650M or 4G' });
+}
+
+/**
+ * Papers of a bundle, signed anew where a key is given; its passphrase is asked for where it has one.
+ * @throws PKI for what is no private key
+ */
+export async function signedPapers(bundle: Bundle, keyFile: string | undefined, io: CliIO): Promise<Papers> {
+  const papers = await papersOf(bundle);
+  if (keyFile === undefined) return papers;
+  const path = resolve(io.cwd, keyFile);
+  const pem = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new KeelsonError('PKI', `${path}: can't be read`, {
+      cause,
+      hint: 'make a key with `keelson bundle keygen`',
+    });
+  });
+  const passphrase = isEncryptedKey(pem) ? await io.askSecret(`passphrase of ${keyFile}`) : undefined;
+  return { ...papers, signature: signBundleFiles(papers, pem, passphrase) };
+}
+
+/** Lines on stderr about bytes that are done, at every tenth. */
+export function bytesProgress(what: string, io: CliIO, global: GlobalOptions) {
+  let shown = 0;
+  return (done: number, total: number) => {
+    const tenth = total === 0 ? 10 : Math.floor((done / total) * 10);
+    if (tenth === shown) return;
+    shown = tenth;
+    const text = `${what}: ${bytes(done)} of ${bytes(total)}`;
+    io.stderr.write(
+      global.logFormat === 'json' ? `${JSON.stringify({ type: 'bundle', text })}\n` : `bundle: ${text}\n`,
+    );
+  };
+}
+
+/** A path that a file can be written to. @throws USAGE for one whose folder is not there */
+export async function outputFile(out: string, io: CliIO): Promise<string> {
+  const file = resolve(io.cwd, out);
+  const folder = await stat(dirname(file)).catch(() => null);
+  if (folder?.isDirectory() !== true)
+    throw new KeelsonError('USAGE', `${dirname(file)}: there is no such directory`, {
+      hint: 'make it, or name another file',
+    });
+  return file;
+}

@@ -1,0 +1,114 @@
+import { parseAllDocuments } from 'yaml';
+import { type Bundle, filesForRole, imagesForRole } from '../bundle/bundle.js';
+import { firstControlPlane, presentHosts } from '../config/inventory.js';
+import type { ClusterConfig, Role } from '../config/types.js';
+import { corednsObjects } from '../manifests/coredns.js';
+import { flannelObjects } from '../manifests/flannel.js';
+import { pauseImage } from '../manifests/image-names.js';
+import { kubeProxyObjects } from '../manifests/kube-proxy.js';
+import { renderStaticPods } from '../manifests/render.js';
+import { patchesOf } from './patches.js';
+
+/** Something that a cluster file needs and a bundle lacks. */
+export interface Lacking {
+  kind: 'version' | 'architecture' | 'program' | 'image';
+  /** Version, architecture, name of a program, or reference of an image. */
+  name: string;
+  /** Hosts and manifests that need it. */
+  neededBy: readonly string[];
+}
+
+/** A container runtime and a kubelet; what only nodes have comes on top. */
+const RUNTIME = ['kubelet', 'containerd', 'containerd-shim-runc-v2', 'ctr', 'runc'];
+const NODE = [...RUNTIME, 'kubeadm', 'kubectl', 'loopback'];
+/** Plugins that flannel's own delegates to. */
+const FLANNEL = ['flannel', 'bridge', 'host-local', 'portmap'];
+
+/**
+ * What an installation of this cluster without any network would miss: every image that a manifest of it
+ * mentions, every program of its hosts' roles, the version, and the architecture of hosts that state theirs.
+ * @throws CONFIG for patches that do not apply
+ */
+export async function lackingFor(config: ClusterConfig, bundle: Bundle): Promise<Lacking[]> {
+  const lacking = new Map<string, Lacking & { neededBy: string[] }>();
+  const lacks = (kind: Lacking['kind'], name: string, user: string) => {
+    const known = lacking.get(`${kind} ${name}`);
+    if (known === undefined) lacking.set(`${kind} ${name}`, { kind, name, neededBy: [user] });
+    else if (!known.neededBy.includes(user)) known.neededBy.push(user);
+  };
+  const { kubernetesVersion } = config.cluster;
+  if (bundle.lock.kubernetesVersion !== kubernetesVersion)
+    lacks('version', kubernetesVersion, config.file ?? config.name);
+  for (const host of presentHosts(config)) {
+    if (host.architecture !== undefined && host.architecture !== bundle.lock.architecture)
+      lacks('architecture', host.architecture, host.name);
+    const programs = new Set(filesForRole(bundle, host.role).map(({ name }) => name));
+    for (const name of programsOf(config, host.role))
+      if (!programs.has(name)) lacks('program', name, host.name);
+  }
+  for (const { role, reference, user } of await mentionedImages(config, bundle)) {
+    const there = imagesForRole(bundle, role).some((image) => image.reference === reference);
+    if (!there) lacks('image', reference, user);
+  }
+  return [...lacking.values()];
+}
+
+function programsOf(config: ClusterConfig, role: Role): string[] {
+  if (role === 'etcd') return RUNTIME;
+  return config.spec.network.plugin === 'flannel' ? [...NODE, ...FLANNEL] : NODE;
+}
+
+/** Every image that a manifest mentions, with a role of a host that needs it. */
+async function mentionedImages(config: ClusterConfig, bundle: Bundle) {
+  const mentioned: { role: Role; reference: string; user: string }[] = [];
+  const patches = await patchesOf(config);
+  for (const host of presentHosts(config)) {
+    mentioned.push({ role: host.role, reference: pauseImage(config.cluster), user: host.name });
+    const pods = renderStaticPods(config, host, { patches: patches.get(host.name) ?? [] });
+    for (const [path, text] of pods) {
+      const documents = parseAllDocuments(text).map((document) => document.toJS() as unknown);
+      for (const reference of imagesIn(documents))
+        mentioned.push({ role: host.role, reference, user: `${host.name}:${path}` });
+    }
+  }
+  const reference = (name: string) =>
+    bundle.lock.images.find((image) => image.name === name)?.reference ?? name;
+  const addons: [string, unknown][] = [
+    ...(config.cluster.proxy.disabled ? [] : [['kube-proxy', kubeProxyObjects(config)] as [string, unknown]]),
+    ...(config.cluster.dns.disabled
+      ? []
+      : [
+          [
+            'CoreDNS',
+            corednsObjects(config, { patches: patches.get(firstControlPlane(config).name) ?? [] }),
+          ] as [string, unknown],
+        ]),
+    ...(config.spec.network.plugin === 'flannel'
+      ? [
+          [
+            'flannel',
+            flannelObjects(config, {
+              flannel: reference('flannel'),
+              cniPlugin: reference('flannel-cni-plugin'),
+            }),
+          ] as [string, unknown],
+        ]
+      : []),
+    ['keelson verify', [{ image: reference('agnhost') }]],
+  ];
+  const roles = new Set(presentHosts(config).map(({ role }) => role));
+  roles.delete('etcd');
+  for (const [user, objects] of addons)
+    for (const image of imagesIn(objects))
+      for (const role of roles) mentioned.push({ role, reference: image, user });
+  return mentioned;
+}
+
+/** Values of every field `image`, however deep. */
+function imagesIn(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(imagesIn);
+  if (value === null || typeof value !== 'object') return [];
+  return Object.entries(value).flatMap(([key, field]) =>
+    key === 'image' && typeof field === 'string' ? [field] : imagesIn(field),
+  );
+}
