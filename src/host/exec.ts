@@ -3,6 +3,7 @@ import { KeelsonError } from '../errors/keelson-error.js';
 import { redact } from '../errors/redaction.js';
 import type { Connection } from './connection.js';
 import { abortedError } from './deadline.js';
+import { noteSent } from './garbage.js';
 import { Output } from './output.js';
 import { quote } from './quote.js';
 import type { Ending, ExecOptions, ExecResult } from './types.js';
@@ -144,6 +145,7 @@ async function feed(
     // The callback comes when the bytes are in packets, and not earlier: then the chunk's memory is free again.
     const taken = new Promise<'taken'>((resolve) => channel.write(chunk, () => resolve('taken')));
     if ((await Promise.race([taken, closed])) === 'closed') return;
+    noteSent(chunk.length);
   }
   channel.end();
 }
