@@ -39,7 +39,7 @@ function costs({ plan, apply, start }) {
         `${seconds(plan.ms)}${plan.changes ? ', **not empty**' : ''}`,
         '3 s',
       ),
-      row('commands over SSH in it, a host', plan.commandsPerHost, '2'),
+      row('commands over SSH in it, on the control plane (the first two at once)', plan.commandsPerHost, '3'),
       row('requests to the Kubernetes API in it', plan.apiRequests, ''),
       row('peak memory of `plan`', plain(plan.peakMB, 'MB'), '200 MB'),
     );

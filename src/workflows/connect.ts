@@ -45,7 +45,10 @@ export async function connectCluster(
   const connect = async (targets: typeof present, options: PoolOptions) => {
     const result = await connectSettled(targets, options);
     for (const [name, host] of result.connected) {
-      hosts.set(name, host.asRoot());
+      const root = host.asRoot();
+      // Asked for while it is found out how far the control planes are; whoever needs the facts hears of a failure.
+      root.facts().catch(() => undefined);
+      hosts.set(name, root);
       failures.delete(name);
     }
     for (const [name, failure] of result.failures) failures.set(name, failure);
