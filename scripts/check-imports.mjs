@@ -11,15 +11,16 @@ const BELOW = ['engine', 'bundle', 'cluster', 'manifests', 'join', 'pki', 'host'
 /** Who may import whom; a folder may always import itself. With `(types)`: only `import type`. */
 const MAY_IMPORT = {
   bin: ['cli'],
-  cli: ['workflows', 'report', 'phases', 'lab', ...BELOW],
+  cli: ['workflows', 'report', 'phases', 'lab', 'backup', ...BELOW],
   // src/index.ts and src/library.ts.
-  library: ['workflows', 'phases', ...BELOW],
-  workflows: ['phases', ...BELOW],
+  library: ['workflows', 'phases', 'backup', ...BELOW],
+  workflows: ['phases', 'backup', ...BELOW],
   phases: BELOW.map((layer) => (layer === 'host' ? 'host (types)' : layer)),
   engine: ['host (types)', 'errors'],
   report: ['engine (types)', 'errors'],
   lab: ['host', 'config (types)', 'errors'],
   bundle: ['host (types)', 'archive', 'errors'],
+  backup: ['cluster', 'errors'],
   cluster: ['host (types)', 'errors'],
   host: ['archive', 'errors'],
   join: ['pki', 'config', 'errors'],

@@ -46,6 +46,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     'etcd’s members, leader, sizes, alarms and latency',
     () => import('./commands/etcd-status.js'),
   ),
+  entry(
+    'etcd snapshot',
+    'a verified copy of etcd, on this machine',
+    () => import('./commands/etcd-snapshot.js'),
+  ),
   entry('token create', 'a bootstrap token', () => import('./commands/token-create.js')),
   entry('token list', 'bootstrap tokens of the cluster', () => import('./commands/token-list.js')),
   entry('token delete', 'delete bootstrap tokens', () => import('./commands/token-delete.js')),

@@ -2,6 +2,7 @@ import { type EtcdClient, etcdClient } from '../../cluster/etcd.js';
 import type { ClientCredentials, Endpoint } from '../../cluster/tls-agent.js';
 import { memberAddress } from '../../config/inventory.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
+import type { HostReader } from '../../host/types.js';
 import { loopbackFor } from '../../manifests/addresses.js';
 import { CLIENT_PORT } from '../../manifests/static-pods/etcd.js';
 import { certificatePaths } from '../../pki/table.js';
@@ -22,13 +23,23 @@ export async function etcdCredentials(
   return { ca: await read(ca), cert: await read(cert), key: await read(key) };
 }
 
-/** A client of the etcd member on `host`, or of the one at `endpoint` as that host sees it. */
-export async function etcdOn(context: PhaseContext, host: string, endpoint?: Endpoint): Promise<EtcdClient> {
+/** How the etcd member on `host`, or the one at `endpoint` as that host sees it, is talked to. */
+export async function etcdDoor(
+  context: PhaseContext,
+  host: string,
+  endpoint?: Endpoint,
+): Promise<{ reader: HostReader; credentials: ClientCredentials; endpoint: Endpoint }> {
   const resolved = context.hostNamed(host);
   const own = { address: loopbackFor(memberAddress(resolved)), port: CLIENT_PORT };
   // A control plane whose etcd runs on hosts of role etcd has no such identity.
   const credentials = await etcdCredentials(context, resolved.role === 'etcd' ? host : undefined);
-  return etcdClient(context.reader(host), credentials, context.signal, endpoint ?? own);
+  return { reader: context.reader(host), credentials, endpoint: endpoint ?? own };
+}
+
+/** A client of the etcd member on `host`, or of the one at `endpoint` as that host sees it. */
+export async function etcdOn(context: PhaseContext, host: string, endpoint?: Endpoint): Promise<EtcdClient> {
+  const door = await etcdDoor(context, host, endpoint);
+  return etcdClient(door.reader, door.credentials, context.signal, door.endpoint);
 }
 
 /** A client of the etcd member on the first control plane. */
