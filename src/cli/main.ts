@@ -38,7 +38,9 @@ export async function main(argv: readonly string[], process: NodeJS.Process): Pr
     env: process.env,
     cwd: process.cwd(),
     home: homedir(),
-    stop: signals.stop,
+    get stop() {
+      return signals.gently();
+    },
     abort: signals.abort,
     askSecret: (prompt) => askSecret(prompt, process),
     terminal: process.stdin.isTTY === true,
@@ -118,8 +120,15 @@ function interruptSignals(process: NodeJS.Process) {
   // Every wait and every command in flight listens.
   setMaxListeners(0, stop.signal, abort.signal);
   let code = 130;
+  // A command that never asks for `stop` only reads: there is nothing to finish first.
+  let gentle = false;
   const onSignal = (signal: NodeJS.Signals) => {
     code = signal === 'SIGTERM' ? 143 : 130;
+    if (!gentle) {
+      stop.abort();
+      abort.abort(new KeelsonError('ABORTED', 'interrupted'));
+      return;
+    }
     if (stop.signal.aborted) {
       abort.abort(
         new KeelsonError('ABORTED', 'broken off; what was under way may be half done', {
@@ -139,6 +148,10 @@ function interruptSignals(process: NodeJS.Process) {
   process.on('SIGTERM', onSignal);
   return {
     stop: stop.signal,
+    gently: () => {
+      gentle = true;
+      return stop.signal;
+    },
     abort: abort.signal,
     exitCode: () => code,
     dispose: () => {

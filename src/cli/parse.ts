@@ -28,6 +28,7 @@ export function parseCommandLine(
     const option = new Option(spec.flags, spec.description);
     if (spec.kind === 'string' && spec.choices !== undefined) option.choices([...spec.choices]);
     if (spec.kind === 'number') option.argParser(wholeNumber(spec.flags));
+    if (spec.kind === 'string' || spec.kind === 'number') option.argParser(once(spec.flags, option.parseArg));
     if (spec.kind === 'list')
       option.argParser((value: string, before: string[]) => [...before, ...value.split(',')]).default([]);
     if ((spec.kind === 'string' || spec.kind === 'number') && spec.default !== undefined)
@@ -77,6 +78,19 @@ export function parseCommandLine(
       logFormat: values.logFormat as GlobalOptions['logFormat'],
       verbose: values.verbose === true,
     },
+  };
+}
+
+/** The last of several values would silently win. */
+function once<T>(
+  flags: string,
+  parse: ((value: string, previous: T) => T) | undefined,
+): (value: string, previous: T) => T | string {
+  let given = false;
+  return (value, previous) => {
+    if (given) throw new KeelsonError('USAGE', `${flags} is given twice`);
+    given = true;
+    return parse === undefined ? value : parse(value, previous);
   };
 }
 

@@ -45,8 +45,10 @@ export function renamedKubeconfig(text: string, name: string): string {
  * @throws CONFLICT where an entry of the same name says something else; CONFIG where `into` is no kubeconfig
  */
 export function mergeKubeconfig(into: string, from: string, options: MergeOptions): string {
-  if (into.trim() === '') return from;
   const document = parseDocument(into);
+  // Empty, or comments alone.
+  if (document.errors.length === 0 && document.contents === null)
+    return into.trim() === '' ? from : `${into.trimEnd()}\n${from}`;
   if (document.errors.length > 0 || !isMap(document.contents)) {
     throw new KeelsonError(
       'CONFIG',

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { hostNamed, presentHosts } from '../config/inventory.js';
 import type { ClusterConfig, ResolvedHost } from '../config/types.js';
@@ -163,7 +163,12 @@ export async function writeTrees(
   directory: string,
   options: { perHost: boolean; force: boolean },
 ): Promise<WrittenFile[]> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectory(directory).catch((cause: NodeJS.ErrnoException) => {
+    throw new KeelsonError('USAGE', `${directory} can't be made a directory: ${cause.message}`, {
+      cause,
+      hint: 'name another directory with --out',
+    });
+  });
   if (!options.force && (await readdir(directory)).length > 0) {
     throw new KeelsonError('USAGE', `${directory} is not empty`, {
       hint: 'name another directory, or say --force to write into this one; nothing in it is deleted',
@@ -184,4 +189,24 @@ export async function writeTrees(
     }
   }
   return written;
+}
+
+/** As mkdir with `recursive`, which never ends where a file system has a directory and makes nothing in it (/proc). */
+async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && (await stat(directory)).isDirectory()) return;
+    const parent = dirname(directory);
+    const orphan =
+      code === 'ENOENT' &&
+      (await access(parent).then(
+        () => false,
+        () => true,
+      ));
+    if (!orphan) throw error;
+    await makeDirectory(parent);
+    await mkdir(directory, { mode: 0o700 });
+  }
 }

@@ -60,12 +60,32 @@ export const command = defineCommand({
 });
 
 async function readPlan(file: string): Promise<Plan> {
+  const hint = 'make one with keelson plan --out FILE';
+  let saved: unknown;
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as Plan;
+    saved = JSON.parse(await readFile(file, 'utf8'));
   } catch (cause) {
-    throw new KeelsonError('USAGE', `${file} is no saved plan`, {
-      cause,
-      hint: 'make one with keelson plan --out FILE',
-    });
+    throw new KeelsonError('USAGE', `${file} is no saved plan`, { cause, hint });
   }
+  if (!isPlan(saved)) throw new KeelsonError('USAGE', `${file} is no saved plan`, { hint });
+  return saved;
+}
+
+/** What a plan is found again by; the changes are made anew and compared, never taken from the file. */
+function isPlan(saved: unknown): saved is Plan {
+  if (typeof saved !== 'object' || saved === null) return false;
+  const { formatVersion, cluster, configDigest, tasks } = saved as Partial<Record<keyof Plan, unknown>>;
+  return (
+    formatVersion === 1 && typeof cluster === 'string' && typeof configDigest === 'string' && isTasks(tasks)
+  );
+}
+
+function isTasks(tasks: unknown): boolean {
+  return (
+    Array.isArray(tasks) &&
+    tasks.every(
+      (task: unknown) =>
+        typeof task === 'object' && task !== null && Array.isArray((task as { changes?: unknown }).changes),
+    )
+  );
 }

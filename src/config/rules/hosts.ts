@@ -20,7 +20,7 @@ export const uniqueHosts: Rule = ({ Cluster }, report) => {
         const other = seen.get(key);
         if (other === undefined) seen.set(key, host);
         // Equal addresses are reported as such; the node IP that follows from them is not a second mistake.
-        else if (field !== 'nodeIP' || host.nodeIP !== undefined) {
+        else if (field !== 'nodeIP' || host.nodeIP !== undefined || other.nodeIP !== undefined) {
           const message =
             field === 'name' ? `the name ${key} is used twice` : `${key} is also that of ${other.name}`;
           report('Cluster', [...HOSTS, i, field], message);

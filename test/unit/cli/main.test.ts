@@ -48,6 +48,7 @@ describe('the command line', () => {
 
   it.each([
     [['plan', '--nope'], "unknown option '--nope'"],
+    [['render', '--host', 'cp1', '--host', 'w1'], '--host <name> is given twice'],
     [['phase', 'run'], "missing required argument 'name'"],
     [['phase', 'list', 'certs'], 'too many arguments'],
     [['phase', 'list', '-o', 'xml'], "'xml' is invalid"],

@@ -101,4 +101,14 @@ describe('render', () => {
     expect(await keelson([...args, '--force'], { cwd })).toMatchObject({ code: 0 });
     expect(await readFile(join(cwd, 'cluster.yaml'), 'utf8')).toBe(TEXT);
   });
+
+  it.each([
+    ['a file', 'cluster.yaml'],
+    ['a place that takes no directory', '/proc/keelson/deeper'],
+  ])('refuses to write into %s', async (_, out) => {
+    const cwd = await folder();
+    const ended = await keelson(['render', '--host', 'cp1', '--out', out], { cwd });
+    expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining("can't be made a directory") });
+    expect(await readFile(join(cwd, 'cluster.yaml'), 'utf8')).toBe(TEXT);
+  });
 });

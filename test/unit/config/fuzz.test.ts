@@ -45,4 +45,4 @@ test('a damaged file is a configuration or a CONFIG error with places, never ano
     }),
     { numRuns: 1500 },
   );
-});
+}, 120_000);

@@ -96,6 +96,16 @@ const TABLE: Record<string, [text: string, lines: string[]][]> = {
       ['7:54 spec.hosts[1].nodeIP: 10.0.0.1 is also that of cp1'],
     ],
     [
+      stream(
+        hosts(
+          '{name: cp1, role: control-plane, address: a.b, nodeIP: 10.0.0.2}',
+          '{name: w1, role: worker, address: 10.0.0.2}',
+        ),
+        KUBEADM,
+      ),
+      ['7:7 spec.hosts[1].nodeIP: 10.0.0.2 is also that of cp1'],
+    ],
+    [
       stream(hosts(CP, '{name: w1, role: worker, address: w1.example.com}'), KUBEADM),
       ['7:41 spec.hosts[1].address: w1.example.com is a name: add nodeIP, the address inside the cluster'],
     ],

@@ -56,6 +56,11 @@ describe('renamedKubeconfig', () => {
 });
 
 describe('mergeKubeconfig', () => {
+  it('fills a file that is empty or has comments alone, and keeps the comments', () => {
+    expect(mergeKubeconfig('', ADMIN, OPTIONS)).toBe(ADMIN);
+    expect(mergeKubeconfig('# mine\n\n', ADMIN, OPTIONS)).toBe(`# mine\n${ADMIN}`);
+  });
+
   it('adds to the end of each list and leaves every other byte', () => {
     const merged = mergeKubeconfig(MINE, demo, OPTIONS);
     const added = new Set(merged.split('\n').filter((line) => !MINE.split('\n').includes(line)));
