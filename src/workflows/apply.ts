@@ -9,6 +9,7 @@ import { refuseLocked, withLock } from './lock.js';
 import { makePlan, type PlanSelection } from './plan.js';
 import { runPreflight } from './preflight.js';
 import { refuseBlocked } from './refuse-blocked.js';
+import { reportedRun } from './reported.js';
 import type { Session } from './session.js';
 
 export interface ApplyOptions extends PlanSelection {
@@ -22,6 +23,8 @@ export interface ApplyOptions extends PlanSelection {
   owner: string;
   /** Names of preflight checks whose errors are warnings, beside those of the cluster file; `all` for every one. */
   ignorePreflightErrors?: readonly string[];
+  /** What comes after everything planned, within the run and its lock. */
+  afterwards?: (emit: Emit) => Promise<void>;
   /** False leaves preflight out; what is blocked is refused all the same. */
   preflight?: boolean;
 }
@@ -38,7 +41,7 @@ export interface ApplyResult {
  * @throws PREFLIGHT for what the hosts lack and for what is blocked, CONFLICT for a stale plan, LOCKED, ABORTED, and what a host said
  */
 export async function applyCluster(session: Session, options: ApplyOptions): Promise<ApplyResult> {
-  const { context, emit } = session;
+  const { context } = session;
   const started = context.now();
   const run = options.run ?? 'apply';
   // Someone else's run is told of at once, not after preflight.
@@ -56,21 +59,8 @@ export async function applyCluster(session: Session, options: ApplyOptions): Pro
     if (options.saved !== undefined) refuseStale(options.saved, plan);
     const leaving = plan.leaving ?? [];
     const hosts = [...context.inventory.map((host) => host.name), ...leaving];
-    emit({
-      type: 'run-started',
-      run,
-      hosts,
-      tasks: plan.tasks.filter((task) => task.changes.length > 0).length,
-    });
-    let changed = 0;
-    let made = 0;
-    const counted: Emit = (event) => {
-      if (event.type === 'change-finished') made += 1;
-      emit(event);
-    };
-    let ok = false;
-    try {
-      changed = await runTasks({
+    const done = await reportedRun(session, { run, hosts, tasks: plan.tasks }, started, async (counted) => {
+      await runTasks({
         phases: options.phases ?? APPLY_PHASES,
         tasks: plan.tasks.filter((task) => !isLeaving(task)),
         context,
@@ -87,22 +77,14 @@ export async function applyCluster(session: Session, options: ApplyOptions): Pro
         stop: options.stop ?? new AbortController().signal,
       });
       // Whoever comes has joined by now, so that pods and etcd have somewhere to go.
-      changed += await runLeaving(session, leaving, {
+      await runLeaving({ ...session, emit: counted }, leaving, {
         tasks: plan.tasks.filter(isLeaving),
         drain: LEAVE_DEFAULTS,
         ...(options.stop === undefined ? {} : { stop: options.stop }),
       });
-      ok = true;
-    } finally {
-      emit({
-        type: 'run-finished',
-        run,
-        ok,
-        changed: ok ? changed : made,
-        durationMs: context.now() - started,
-      });
-    }
-    return { plan, changed, durationMs: context.now() - started };
+      await options.afterwards?.(counted);
+    });
+    return { plan, ...done };
   });
 }
 

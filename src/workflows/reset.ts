@@ -1,5 +1,6 @@
 import { controlPlanes, etcdHosts, hostNamed, withAbsent } from '../config/inventory.js';
 import type { ClusterConfig } from '../config/types.js';
+import type { Emit } from '../engine/events.js';
 import { STATE_DIR } from '../engine/journal.js';
 import { runTasks } from '../engine/runner.js';
 import type { Plan } from '../engine/types.js';
@@ -9,6 +10,7 @@ import { NO_JOURNAL, planLeaving, reachLeaving, runLeaving } from './leave.js';
 import { lockHosts, withLock } from './lock.js';
 import { makePlan } from './plan.js';
 import { refuseBlocked } from './refuse-blocked.js';
+import { reportedRun } from './reported.js';
 import { observeTrust } from './require.js';
 import type { Session } from './session.js';
 
@@ -70,7 +72,9 @@ function refuseMemberLoss(config: ClusterConfig, chosen: readonly string[]): voi
   throw new KeelsonError(
     'CONFLICT',
     `${names(going)} can't be reset while ${names(left)} ${left.length === 1 ? 'stays' : 'stay'}: etcd is there for them`,
-    { hint: 'reset control planes and hosts of role etcd together, or only workers' },
+    {
+      hint: 'keelson node remove takes one host of role etcd out; a reset is of all of them and the control planes',
+    },
   );
 }
 
@@ -82,7 +86,7 @@ export async function planReset(session: Session, selection: ResetSelection): Pr
 interface PlannedReset {
   plan: Plan;
   hosts: string[];
-  execute: (stop: AbortSignal) => Promise<number>;
+  execute: (stop: AbortSignal, emit: Emit) => Promise<number>;
 }
 
 async function planned(session: Session, selection: ResetSelection): Promise<PlannedReset> {
@@ -91,7 +95,7 @@ async function planned(session: Session, selection: ResetSelection): Promise<Pla
   if (livesOnWithout(context.config, hosts)) return plannedLeave(session, hosts);
   const phases = resetPhases([]);
   const plan = await makePlan(session, { phases, hosts });
-  const execute = (stop: AbortSignal) =>
+  const execute = (stop: AbortSignal, emit: Emit) =>
     runTasks({
       phases,
       tasks: plan.tasks,
@@ -99,7 +103,7 @@ async function planned(session: Session, selection: ResetSelection): Promise<Pla
       readers: session.readers,
       effects: session.effects,
       journal: NO_JOURNAL,
-      emit: session.emit,
+      emit,
       concurrency: Math.max(8, context.config.spec.concurrency * 4),
       stop,
     });
@@ -116,7 +120,9 @@ async function plannedLeave(session: Session, hosts: string[]): Promise<PlannedR
   await reachLeaving(session, hosts);
   const tasks = await planLeaving(session, hosts, null);
   const plan: Plan = { formatVersion: 1, cluster: context.config.name, configDigest, tasks, leaving: hosts };
-  return { plan, hosts, execute: (stop) => runLeaving(session, hosts, { tasks, drain: null, stop }) };
+  const execute = (stop: AbortSignal, emit: Emit) =>
+    runLeaving({ ...session, emit }, hosts, { tasks, drain: null, stop });
+  return { plan, hosts, execute };
 }
 
 /**
@@ -128,26 +134,18 @@ async function plannedLeave(session: Session, hosts: string[]): Promise<PlannedR
  * what a host said
  */
 export async function resetCluster(session: Session, options: ResetOptions): Promise<ResetResult> {
-  const { context, emit } = session;
+  const { context } = session;
   const started = context.now();
   hostsToReset(context.config, options);
   try {
     return await withLock(session, { owner: options.owner, run: 'reset' }, async () => {
       const { plan, hosts, execute } = await planned(session, options);
       refuseBlocked(plan);
-      const pending = plan.tasks.filter((task) => task.changes.length > 0);
-      emit({ type: 'run-started', run: 'reset', hosts, tasks: pending.length });
-      let ok = false;
-      let made = 0;
-      try {
-        const changed = await execute(options.stop ?? new AbortController().signal);
-        ok = true;
-        made = changed;
-        return { plan, hosts, changed, durationMs: context.now() - started };
-      } finally {
-        const durationMs = context.now() - started;
-        emit({ type: 'run-finished', run: 'reset', ok, changed: made, durationMs });
-      }
+      const stop = options.stop ?? new AbortController().signal;
+      const done = await reportedRun(session, { run: 'reset', hosts, tasks: plan.tasks }, started, (emit) =>
+        execute(stop, emit),
+      );
+      return { plan, hosts, ...done };
     });
   } catch (thrown) {
     if (!(thrown instanceof KeelsonError) || thrown.code !== 'ABORTED') throw thrown;
