@@ -1,10 +1,14 @@
 import type { ClusterConfig, ResolvedHost } from '../config/types.js';
 import { quote } from '../host/quote.js';
+import { balancedOn } from '../manifests/endpoint/haproxy.js';
+import { virtualOn } from '../manifests/endpoint/keepalived.js';
 
 /** What has to get through a host's firewall. */
 export interface Openings {
   /** `6443/tcp`, `2379-2380/tcp`: from everywhere. */
   ports: string[];
+  /** Protocols that have no ports: `vrrp`. ufw knows it from 0.36.2 on. */
+  protocols: string[];
   /** Networks of pods, whose packets pass and are forwarded whatever the port. */
   networks: string[];
 }
@@ -12,9 +16,13 @@ export interface Openings {
 /** Kubernetes' default (pkg/kubeapiserver/options: DefaultServiceNodePortRange). */
 const NODE_PORTS = '30000-32767';
 
-/** What a host of its role needs open, as Kubernetes documents its ports, and VXLAN where the network has it. */
-export function openingsOf({ cluster, spec }: ClusterConfig, host: ResolvedHost): Openings {
-  if (host.role === 'etcd') return { ports: ['2379-2380/tcp'], networks: [] };
+/**
+ * What a host of its role needs open, as Kubernetes documents its ports, VXLAN where the network has it, and what
+ * the endpoint has on the host.
+ */
+export function openingsOf(config: ClusterConfig, host: ResolvedHost): Openings {
+  const { cluster, spec } = config;
+  if (host.role === 'etcd') return { ports: ['2379-2380/tcp'], protocols: [], networks: [] };
   const { networking, apiServer, etcd, proxy } = cluster;
   const range = apiServer.extraArgs?.findLast(({ name }) => name === 'service-node-port-range')?.value;
   const nodePorts = (range ?? NODE_PORTS).replace(/^(\d+)\+(\d+)$/, (_text, first, size) => {
@@ -27,14 +35,23 @@ export function openingsOf({ cluster, spec }: ClusterConfig, host: ResolvedHost)
     ports: [
       ...(api === null ? [] : [`${api.bindPort}/tcp`]),
       ...(api === null || etcd.local === undefined ? [] : ['2379-2380/tcp']),
+      ...balancerPorts(config, host),
       '10250/tcp',
       ...(proxy.disabled === true ? [] : ['10256/tcp']),
       ...vxlan,
       `${nodePorts}/tcp`,
       `${nodePorts}/udp`,
     ],
+    protocols: virtualOn(config, host) === null ? [] : ['vrrp'],
     networks: networking.podSubnet?.split(',').map((subnet) => subnet.trim()) ?? [],
   };
+}
+
+/** A load balancer on the loopback interface needs none. */
+function balancerPorts(config: ClusterConfig, host: ResolvedHost): string[] {
+  const balanced = balancedOn(config, host);
+  if (balanced === null || (balanced.provider === 'node-local' && !balanced.expose)) return [];
+  return [`${balanced.port}/tcp`];
 }
 
 /** `firewalld` or `ufw` with what it lets through; nothing where neither is at work. Only firewalld's probe takes
@@ -93,15 +110,15 @@ function firewalldState(zone: string, lines: readonly string[], wanted: Openings
     const accepts = field(when, 'target').includes('ACCEPT');
     const open = field(when, 'ports');
     const ports = accepts ? [] : wanted.ports.filter((port) => !open.some((known) => covers(known, port)));
+    const known = field(when, 'protocols');
+    const protocols = accepts ? [] : wanted.protocols.filter((protocol) => !known.includes(protocol));
     const sources = words((sections.get(`trusted ${when}`) ?? []).join(' '));
     const networks = wanted.networks.filter((network) => !sources.includes(network));
-    if (ports.length > 0)
-      commands.push([
-        'firewall-cmd',
-        ...flags,
-        `--zone=${zone}`,
-        ...ports.map((port) => `--add-port=${port}`),
-      ]);
+    const opened = [
+      ...ports.map((port) => `--add-port=${port}`),
+      ...protocols.map((protocol) => `--add-protocol=${protocol}`),
+    ];
+    if (opened.length > 0) commands.push(['firewall-cmd', ...flags, `--zone=${zone}`, ...opened]);
     if (networks.length > 0)
       commands.push([
         'firewall-cmd',
@@ -109,7 +126,7 @@ function firewalldState(zone: string, lines: readonly string[], wanted: Openings
         '--zone=trusted',
         ...networks.map((net) => `--add-source=${net}`),
       ]);
-    for (const item of [...ports, ...networks]) closed.add(item);
+    for (const item of [...ports, ...protocols, ...networks]) closed.add(item);
   }
   return { kind: 'firewalld', commands, closed: [...closed] };
 }
@@ -127,6 +144,10 @@ function covers(open: string, wanted: string): boolean {
 function ufwState(lines: readonly string[], wanted: Openings): FirewallState {
   const rules = [
     ...wanted.ports.map((port) => ({ opens: port, words: ['allow', port.replace('-', ':')] })),
+    ...wanted.protocols.map((protocol) => ({
+      opens: protocol,
+      words: ['allow', 'to', 'any', 'proto', protocol],
+    })),
     ...wanted.networks.flatMap((network) => [
       { opens: network, words: ['allow', 'from', network] },
       { opens: network, words: ['route', 'allow', 'from', network] },

@@ -21,6 +21,7 @@ describe('what has to get through a firewall', () => {
     expect(openingsOf(config(), W1).ports).not.toContain('2379-2380/tcp');
     expect(openingsOf(config(), host('etcd1', 'etcd', '10.88.0.31'))).toEqual({
       ports: ['2379-2380/tcp'],
+      protocols: [],
       networks: [],
     });
   });
@@ -42,6 +43,41 @@ describe('what has to get through a firewall', () => {
     ).ports;
     expect(ports).toContain('20000-20100/tcp');
     expect(ports).not.toContain('10256/tcp');
+  });
+});
+
+describe('an endpoint on the hosts', () => {
+  const { spec } = config();
+  const virtual = {
+    provider: 'keepalived-haproxy',
+    address: '10.88.0.10',
+    port: 8443,
+    virtualRouterId: 51,
+  } as const;
+  const local = { provider: 'node-local', address: '127.0.0.1', port: 7443, expose: false } as const;
+  const withEndpoint = (endpoint: typeof virtual | typeof local | (typeof local & { expose: true })) =>
+    config({ spec: { ...spec, endpoint } });
+
+  it('needs its port and VRRP open on control planes that hold a virtual address in turn', () => {
+    const wanted = openingsOf(withEndpoint(virtual), CP1);
+    expect([wanted.ports.includes('8443/tcp'), wanted.protocols]).toEqual([true, ['vrrp']]);
+    const worker = openingsOf(withEndpoint(virtual), W1);
+    expect([worker.ports.includes('8443/tcp'), worker.protocols]).toEqual([false, []]);
+    const firewalld = firewallState(testdata('firewalld-closed'), wanted);
+    expect(firewalld?.commands[0]?.at(-1)).toBe('--add-protocol=vrrp');
+    const open = testdata('firewalld-closed').replaceAll(/^( *)protocols:.*$/gm, '$1protocols: vrrp');
+    expect(firewallState(open, wanted)?.closed).not.toContain('vrrp');
+    const ufw = firewallState(testdata('ufw-closed'), wanted);
+    expect(ufw?.commands).toContainEqual(['ufw', 'allow', 'to', 'any', 'proto', 'vrrp']);
+    expect(
+      closed(`${testdata('ufw-open-cp1')}ufw allow 8443/tcp\nufw allow to any proto vrrp\n`, wanted),
+    ).toEqual([]);
+  });
+
+  it('needs nothing on the loopback interface, and its port where it is exposed', () => {
+    expect(openingsOf(withEndpoint(local), W1)).toEqual(openingsOf(config(), W1));
+    const exposed = openingsOf(withEndpoint({ ...local, expose: true }), W1);
+    expect([exposed.ports.includes('7443/tcp'), exposed.protocols]).toEqual([true, []]);
   });
 });
 
