@@ -71,8 +71,7 @@ module KeelsonLab
   def configure(config, control_planes:, workers:)
     planes, others = nodes(control_planes, workers)
     lab = setting('LAB', 'lab')
-    hosts = (planes + others).map { |node| "#{node[:address]}=#{node[:name]}" } +
-            planes.map { |node| "#{node[:address]}=api.keelson.internal" }
+    hosts = (planes + others).map { |node| "#{node[:address]}=#{node[:name]}" }
 
     config.vm.box = boxes[:virtualbox]
     config.vm.box_url = setting('BOX_URL', nil) unless setting('BOX_URL', nil).nil?
