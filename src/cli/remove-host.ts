@@ -1,14 +1,20 @@
-import { controlPlanes, hostNamed, withAbsent } from '../config/inventory.js';
+import { controlPlanes, etcdHosts, hostNamed, withAbsent } from '../config/inventory.js';
 import type { ClusterConfig } from '../config/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 
 /**
  * The file's configuration in which a host is absent.
- * @throws USAGE for an unknown host; CONFLICT for the only control plane
+ * @throws USAGE for an unknown host; CONFLICT for the only one of its role that a cluster can't do without
  */
 export function configWithout(config: ClusterConfig, name: string): ClusterConfig {
   hostNamed(config, name);
   const without = withAbsent(config, [name]);
+  if (hostNamed(config, name).role === 'etcd' && etcdHosts(without).length === 0) {
+    throw new KeelsonError('CONFLICT', `${name} is the only host of role etcd`, {
+      host: name,
+      hint: 'keelson node replace puts another in its place; keelson reset ends the cluster',
+    });
+  }
   if (controlPlanes(without).length > 0) return without;
   throw new KeelsonError('CONFLICT', `${name} is the only control plane`, {
     host: name,

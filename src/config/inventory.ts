@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { didYouMean, nearest } from './suggest.js';
 import type { ClusterConfig, ClusterConfiguration, LocalEtcd, ResolvedHost, Timeouts } from './types.js';
@@ -84,12 +85,23 @@ export function absentHosts(config: ClusterConfig): ResolvedHost[] {
   return config.hosts.filter((host) => host.state === 'absent');
 }
 
+/** Client URLs of the members on hosts of role etcd that are to be there. */
+export function memberEndpoints(hosts: readonly ResolvedHost[]): string[] {
+  return hosts
+    .filter((host) => host.role === 'etcd' && host.state === 'present')
+    .map(({ nodeIP }) => `https://${isIPv6(nodeIP) ? `[${nodeIP}]` : nodeIP}:2379`);
+}
+
 /** The same configuration with these hosts to be removed. */
 export function withAbsent(config: ClusterConfig, names: readonly string[]): ClusterConfig {
   const hosts = config.hosts.map(
     (host): ResolvedHost => (names.includes(host.name) ? { ...host, state: 'absent' } : host),
   );
-  return { ...config, hosts };
+  const { external, members } = config.cluster.etcd;
+  if (external === undefined || members === undefined) return { ...config, hosts };
+  const endpoints = memberEndpoints(hosts);
+  const etcd = { members, external: { ...external, endpoints, httpEndpoints: [...endpoints] } };
+  return { ...config, hosts, cluster: { ...config.cluster, etcd } };
 }
 
 /**

@@ -1,6 +1,6 @@
-import { isIPv6 } from 'node:net';
 import { endpointText, resolveEndpoint } from './endpoint.js';
 import { normaliseGoDuration } from './go-duration.js';
+import { memberEndpoints } from './inventory.js';
 import { resolveHosts } from './resolve-hosts.js';
 import type { ClusterInput } from './schema/cluster.js';
 import type { ClusterConfigurationInput } from './schema/cluster-configuration.js';
@@ -138,9 +138,8 @@ function resolveEtcd(
   }
   const local = defined(etcd?.local ?? {}) as Partial<LocalEtcd>;
   const settings = { ...local, dataDir: local.dataDir || '/var/lib/etcd' };
-  const members = hosts.filter((host) => host.role === 'etcd' && host.state === 'present');
-  if (members.length === 0) return { local: settings };
-  const endpoints = members.map(({ nodeIP }) => `https://${isIPv6(nodeIP) ? `[${nodeIP}]` : nodeIP}:2379`);
+  const endpoints = memberEndpoints(hosts);
+  if (endpoints.length === 0) return { local: settings };
   return {
     external: {
       endpoints,

@@ -55,6 +55,11 @@ export interface HostPhase<C extends EngineContext> extends PhaseBase<C> {
   target: Exclude<Target, 'cluster'>;
   /** One host at a time, in inventory order. */
   serial?: boolean;
+  /**
+   * What disrupts is done on one host at a time, among all phases that say so, and on no other host once it failed
+   * on one. A disrupting task ends with an action that waits until what it stopped is back.
+   */
+  rolling?: boolean;
   /** Sends much: such tasks take turns, first control plane first, so that what everybody waits for goes ahead. */
   bulk?: boolean;
   /** Phases of one group do their work on a host together: many small files in one stream. */

@@ -48,6 +48,8 @@ export async function runTasks<C extends EngineContext>(options: RunOptions<C>):
   const limit = pLimit(options.concurrency);
   const leaders = leadingUnits(options, units, graph);
   const bulk = turns(BULK_TASKS, leaders.size);
+  const rolling = pLimit(1);
+  let broken = false;
   const failures: KeelsonError[] = [];
   const written: Promise<void>[] = [];
   let changed = 0;
@@ -65,10 +67,18 @@ export async function runTasks<C extends EngineContext>(options: RunOptions<C>):
       for (const { phase, host } of tasks) emit({ type: 'task-skipped', phase, host, reason });
       return false;
     }
-    const inTurn = (work: () => Promise<boolean>) =>
-      isBulk(options.phases, unit) ? bulk(leaders.has(unit), work) : limit(work);
+    const rolls = isRolling(options.phases, unit);
+    const inTurn = (work: () => Promise<boolean>) => {
+      if (isBulk(options.phases, unit)) return bulk(leaders.has(unit), work);
+      return rolls ? rolling(() => limit(work)) : limit(work);
+    };
     return inTurn(async () => {
       if (stop.aborted) return false;
+      if (rolls && broken) {
+        const reason = 'it failed on another host';
+        for (const { phase, host } of tasks) emit({ type: 'task-skipped', phase, host, reason });
+        return false;
+      }
       try {
         const made = await runUnit({ ...unit, tasks }, options);
         changed += made;
@@ -80,6 +90,7 @@ export async function runTasks<C extends EngineContext>(options: RunOptions<C>):
         const phase = tasks.length === 1 ? (tasks[0]?.phase ?? unit.name) : unit.name;
         const error = toKeelsonError(thrown).within(host === '' ? { phase } : { host, phase });
         failures.push(error);
+        broken ||= rolls;
         emit({ type: 'task-failed', phase: error.phase ?? phase, host, error });
         return false;
       }
@@ -123,6 +134,16 @@ function isBulk<C extends EngineContext>(phases: readonly Phase<C>[], unit: Unit
   const names = unit.tasks.map((task) => task.phase);
   return phases.some(
     (phase) => phase.target !== 'cluster' && phase.bulk === true && names.includes(phase.name),
+  );
+}
+
+/** Whether a unit stops something that other hosts must not stop at the same time. */
+function isRolling<C extends EngineContext>(phases: readonly Phase<C>[], { tasks }: Unit): boolean {
+  const rolling = phases.filter((phase) => phase.target !== 'cluster' && phase.rolling === true);
+  return tasks.some(
+    (task) =>
+      rolling.some((phase) => phase.name === task.phase) &&
+      task.changes.some((change) => 'disrupts' in change && change.disrupts === true),
   );
 }
 

@@ -7,7 +7,7 @@ import { expiredSnapshots, snapshotName } from '../backup/snapshot-name.js';
 import { writeNew } from '../backup/write-new.js';
 import { type SnapshotStream, withSnapshot } from '../cluster/etcd-snapshot.js';
 import { KeelsonError } from '../errors/keelson-error.js';
-import { endpointOf, etcdDoor, etcdOn } from '../phases/etcd/access.js';
+import { endpointOf, etcdDoor, etcdOn } from '../phases/etcd-access.js';
 import type { EtcdMemberReport } from './etcd-problems.js';
 import { etcdStatus } from './etcd-status.js';
 import type { Session } from './session.js';

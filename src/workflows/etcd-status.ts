@@ -9,7 +9,7 @@ import { memberHosts } from '../config/inventory.js';
 import { KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
 import { etcdPeerUrl } from '../manifests/static-pods/etcd.js';
 import type { PhaseContext } from '../phases/context.js';
-import { endpointOf, etcdOn } from '../phases/etcd/access.js';
+import { endpointOf, etcdOn } from '../phases/etcd-access.js';
 import { clusterTrust } from './cluster-api.js';
 import { type EtcdMemberReport, problemsOf } from './etcd-problems.js';
 import type { Session } from './session.js';

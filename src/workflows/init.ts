@@ -1,11 +1,13 @@
 import { firstControlPlane } from '../config/inventory.js';
+import type { Emit } from '../engine/events.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { type ApplyOptions, type ApplyResult, applyCluster } from './apply.js';
+import { planFollowers, runFollowers } from './followers.js';
 import { joinPhases } from './phase-selection.js';
 import { requireApi } from './require.js';
 import type { Session } from './session.js';
 
-type StepOptions = Omit<ApplyOptions, 'phases' | 'saved' | 'run' | 'hosts'>;
+type StepOptions = Omit<ApplyOptions, 'phases' | 'saved' | 'run' | 'hosts' | 'afterwards'>;
 
 /**
  * The first control plane and everything of the cluster itself, as `kubeadm init` does; before it an etcd on
@@ -26,21 +28,34 @@ export async function initCluster(session: Session, options: StepOptions): Promi
   return applyCluster(session, { ...options, hosts: [first.name, ...etcd], run: 'init' });
 }
 
+export interface JoinOptions extends StepOptions {
+  hosts: readonly string[];
+  /** False where more comes and goes, and the other hosts are told once after it. */
+  follow?: boolean;
+}
+
 /**
- * Hosts into a running cluster, as `kubeadm join` does. Nothing of the cluster's other hosts is changed.
+ * Hosts into a running cluster, as `kubeadm join` does. On the other hosts only what has to know of a new control
+ * plane or etcd member is changed: load balancers, API servers.
  * @param session of these hosts (the first control plane is always in it)
  * @throws USAGE for the first control plane; CONFLICT where no API runs
  */
-export async function joinHosts(
-  session: Session,
-  options: StepOptions & { hosts: readonly string[] },
-): Promise<ApplyResult> {
-  const { first } = session.context;
+export async function joinHosts(session: Session, options: JoinOptions): Promise<ApplyResult> {
+  const { first, hostNamed } = session.context;
   if (options.hosts.includes(first.name)) {
     throw new KeelsonError('USAGE', `${first.name} is the control plane that all others join`, {
       hint: 'keelson init brings it up, keelson apply brings it up to date',
     });
   }
   await requireApi(session);
-  return applyCluster(session, { ...options, phases: joinPhases(), run: 'join' });
+  const { follow = true, stop, hosts, ...rest } = options;
+  const run = 'join';
+  const roles = new Set(follow ? hosts.map((name) => hostNamed(name).role) : []);
+  const afterwards = async (emit: Emit) => {
+    for (const role of roles) {
+      await runFollowers(session, await planFollowers(session, role, hosts), { run, emit, stop });
+    }
+  };
+  const stopping = stop === undefined ? {} : { stop };
+  return applyCluster(session, { ...rest, ...stopping, phases: joinPhases(), run, afterwards });
 }

@@ -1,4 +1,4 @@
-import { absentHosts } from '../config/inventory.js';
+import { absentHosts, memberSettings } from '../config/inventory.js';
 import type { HostEntry } from '../engine/phase.js';
 import { planTasks } from '../engine/planner.js';
 import { runTasks } from '../engine/runner.js';
@@ -7,8 +7,8 @@ import { KeelsonError } from '../errors/keelson-error.js';
 import { combineFailures } from '../host/pool.js';
 import type { KeelsonPhase, PhaseContext } from '../phases/context.js';
 import { stopApiServer } from '../phases/control-plane/stop.js';
-import { firstMember } from '../phases/etcd/access.js';
 import { membersOf, removeMembers } from '../phases/etcd/remove.js';
+import { firstMember } from '../phases/etcd-access.js';
 import { drainLeaving, type LeaveOptions } from '../phases/nodes/leave.js';
 import { resetPhases } from '../phases/reset/phases.js';
 import type { Session } from './session.js';
@@ -58,7 +58,9 @@ export async function leavingHosts({ context }: Session): Promise<string[]> {
     const nodes = new Set((await client.list('/api/v1/nodes')).map((node) => node.metadata.name));
     const members = await memberHosts(
       context,
-      absent.filter((host) => host.localAPIEndpoint !== null).map((host) => host.name),
+      absent
+        .filter((host) => memberSettings(context.config.cluster, host) !== undefined)
+        .map(({ name }) => name),
     );
     return absent
       .filter((host) => nodes.has(host.nodeRegistration.name) || members.has(host.name))
@@ -70,11 +72,11 @@ export async function leavingHosts({ context }: Session): Promise<string[]> {
   }
 }
 
-async function memberHosts(context: PhaseContext, planes: readonly string[]): Promise<Set<string>> {
-  if (planes.length === 0 || context.config.cluster.etcd.external !== undefined) return new Set();
+async function memberHosts(context: PhaseContext, names: readonly string[]): Promise<Set<string>> {
+  if (names.length === 0) return new Set();
   const client = await firstMember(context);
   try {
-    return new Set(membersOf(context, await client.members(), planes).map(({ host }) => host));
+    return new Set(membersOf(context, await client.members(), names).map(({ host }) => host));
   } finally {
     await client.close();
   }

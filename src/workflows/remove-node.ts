@@ -1,15 +1,17 @@
-import { hostNamed } from '../config/inventory.js';
-import type { Plan } from '../engine/types.js';
+import { etcdHosts, hostNamed } from '../config/inventory.js';
+import type { Plan, TaskPlan } from '../engine/types.js';
 import { waitUntil } from '../engine/wait.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { nodeRef } from '../phases/nodes/cordon.js';
 import type { LeaveOptions } from '../phases/nodes/leave.js';
 import type { ApplyResult } from './apply.js';
 import { clusterApi } from './cluster-api.js';
+import { type Followers, planFollowers, runFollowers } from './followers.js';
 import { planLeaving, reachLeaving, runLeaving } from './leave.js';
 import { withLock } from './lock.js';
-import { changesIn } from './plan.js';
 import { refuseBlocked } from './refuse-blocked.js';
+import { reportedRun } from './reported.js';
+import { observeTrust } from './require.js';
 import type { Session } from './session.js';
 
 export interface RemoveOptions {
@@ -24,24 +26,38 @@ export interface RemoveOptions {
 /** Milliseconds in which the controller manager notices that a node is gone; its own grace period is 40 s. */
 const NOTICE_MS = 90_000;
 
-/** What removing a host would change. Reads only. */
+interface PlannedRemoval {
+  plan: Plan;
+  followers: Followers;
+  leaving: TaskPlan[];
+}
+
+/** What removing a host would change, on the hosts that stay too. Reads only. */
 export async function planRemoval(session: Session, name: string, options: RemoveOptions): Promise<Plan> {
+  return (await planned(session, name, options)).plan;
+}
+
+async function planned(session: Session, name: string, options: RemoveOptions): Promise<PlannedRemoval> {
   const { context, configDigest } = session;
-  if (context.hostNamed(name).role === 'etcd') {
-    throw new KeelsonError('USAGE', `${name} is a host of role etcd and no node`, {
-      hint: 'its member stays as long as the cluster: keelson reset takes both',
-    });
-  }
+  const { role } = context.hostNamed(name);
   await clusterApi(session);
   if (options.unreachable) await refuseReachable(session, name);
   else await reachLeaving(session, [name]);
-  const tasks = await planLeaving(session, [name], leaveOptions(options));
-  return { formatVersion: 1, cluster: context.config.name, configDigest, tasks, leaving: [name] };
+  if (role === 'etcd') {
+    // Which of them answer is for the quorum to judge.
+    await session.reach(etcdHosts(context.config).map((host) => host.name));
+    await observeTrust(session);
+  }
+  const followers = await planFollowers(session, role, [name]);
+  const leaving = await planLeaving(session, [name], leaveOptions(options));
+  const tasks = [...followers.tasks, ...leaving];
+  const plan: Plan = { formatVersion: 1, cluster: context.config.name, configDigest, tasks, leaving: [name] };
+  return { plan, followers, leaving };
 }
 
 /**
- * Takes one host out of a cluster that lives on: pods moved, etcd member out, host reset, Node object and tokens
- * deleted. A dead host's member and Node object go all the same. Safe to repeat.
+ * Takes one host out of a cluster that lives on: the other hosts count on it no more, pods moved, etcd member out,
+ * host reset, Node object and tokens deleted. A dead host's member and Node object go all the same. Safe to repeat.
  * @param session in which the host is absent, so that nothing is done through it
  * @throws PREFLIGHT for pods that would be lost and for a quorum that would break; CONFLICT for a host that is said
  * to be dead and is not; CONNECTION, DEADLINE, LOCKED, ABORTED
@@ -51,28 +67,24 @@ export async function removeHost(
   name: string,
   options: RemoveOptions & { owner: string; stop?: AbortSignal },
 ): Promise<ApplyResult> {
-  const { context, emit } = session;
+  const { context } = session;
   const started = context.now();
   const run = 'node remove';
   return withLock(session, { owner: options.owner, run }, async () => {
-    const plan = await planRemoval(session, name, options);
+    const { plan, followers, leaving } = await planned(session, name, options);
     refuseBlocked(plan);
     if (options.unreachable) await awaitDeath(session, name);
-    const pending = plan.tasks.filter((task) => task.changes.length > 0);
-    emit({ type: 'run-started', run, hosts: [name], tasks: pending.length });
-    let ok = false;
-    try {
-      const changed = await runLeaving(session, [name], {
-        tasks: plan.tasks,
+    const { stop } = options;
+    const hosts = [...followers.hosts.map((host) => host.name), name];
+    const done = await reportedRun(session, { run, hosts, tasks: plan.tasks }, started, async (emit) => {
+      await runFollowers(session, followers, { run, emit, stop });
+      await runLeaving({ ...session, emit }, [name], {
+        tasks: leaving,
         drain: leaveOptions(options),
-        ...(options.stop === undefined ? {} : { stop: options.stop }),
+        ...(stop === undefined ? {} : { stop }),
       });
-      ok = true;
-      return { plan, changed, durationMs: context.now() - started };
-    } finally {
-      const durationMs = context.now() - started;
-      emit({ type: 'run-finished', run, ok, changed: changesIn(plan), durationMs });
-    }
+    });
+    return { plan, ...done };
   });
 }
 

@@ -1,3 +1,4 @@
+import { etcdHosts } from '../config/inventory.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { KeelsonPhase, PhaseContext } from '../phases/context.js';
 import { apiReadiness } from '../phases/wait/control-plane.js';
@@ -5,9 +6,8 @@ import { authoritiesOf, leavesOf } from '../pki/table.js';
 import type { Session } from './session.js';
 
 /** Hosts with what all others' certificates are signed by: the first control plane, and those of role etcd. */
-export function trustHolders({ first, inventory }: PhaseContext): string[] {
-  const members = inventory.filter((host) => host.role === 'etcd').map((host) => host.name);
-  return [first.name, ...members];
+export function trustHolders({ first, config }: PhaseContext): string[] {
+  return [first.name, ...etcdHosts(config).map((host) => host.name)];
 }
 
 /** Takes over the authorities and the admin identity from where they are, as planning does by itself. */

@@ -43,6 +43,8 @@ Interrupted, it is ended by the same command.`,
           if (session.context.first.name === fresh) return 0;
           const result = await joinHosts(session, {
             hosts: [fresh],
+            // The removal that comes with it tells the other hosts of both.
+            follow: false,
             owner: ownerOf(),
             stop: io.stop,
             ignorePreflightErrors: options.ignorePreflightErrors,

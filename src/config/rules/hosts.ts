@@ -105,16 +105,17 @@ export const etcdMembers: Rule = ({ Cluster }, report, note) => {
   const hosts = Cluster?.spec.hosts ?? [];
   for (const [i, host] of hosts.entries()) {
     if (host.role !== 'etcd') continue;
-    if (host.state === 'absent') {
-      const message = 'a member can not be taken out of an etcd of its own hosts yet: leave the host in';
-      report('Cluster', [...HOSTS, i, 'state'], message);
-    }
     for (const field of ['labels', 'taints'] as const) {
       if (Object.keys(host[field] ?? {}).length === 0) continue;
       report('Cluster', [...HOSTS, i, field], 'a host of role etcd is no node', { at: 'key' });
     }
   }
   const members = hosts.filter((host) => host.role === 'etcd' && host.state !== 'absent');
+  if (members.length === 0) {
+    const last = hosts.findLastIndex((host) => host.role === 'etcd');
+    const message = 'the last host of role etcd has the cluster’s data: put another beside it first';
+    if (last !== -1) report('Cluster', [...HOSTS, last, 'state'], message);
+  }
   if (members.length > 0 && members.length % 2 === 0) note(evenMembers('hosts of role etcd', members.length));
 };
 

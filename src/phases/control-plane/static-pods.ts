@@ -1,5 +1,5 @@
 import type { HostPhase } from '../../engine/phase.js';
-import type { ReadResult } from '../../host/types.js';
+import type { Host, ReadResult } from '../../host/types.js';
 import type { EtcdMembership } from '../../manifests/static-pods/etcd.js';
 import {
   API,
@@ -12,30 +12,36 @@ import {
 } from '../artefacts.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
 import { membershipIn } from '../etcd-manifest.js';
+import { awaitMembers } from '../etcd-serving.js';
+import { awaitLocalApi } from '../local-api.js';
 import { MANIFESTS_DIR } from '../paths.js';
 import { renderedChanges, SURROUNDINGS, verdictOf } from '../rendered.js';
+import { rollingActions, rollingRestart } from '../static-pod-restart.js';
 
 type Particulars = Pick<
   HostPhase<PhaseContext>,
   'name' | 'target' | 'needs' | 'provides' | 'runIf' | 'group'
->;
+> & {
+  /** Resolves once the component serves on a host again; before that no other host's stops. */
+  serves: (context: PhaseContext, host: Host) => Promise<void>;
+};
 
 function staticPodPhase(
   component: string,
-  particulars: Particulars,
+  { serves, ...particulars }: Particulars,
   membershipOf: (seen: ReadResult) => EtcdMembership = () => ({}),
 ) {
   const path = `${MANIFESTS_DIR}/${component}.yaml`;
   return defineHostPhase({
     ...particulars,
+    rolling: true,
     summary: `static pod manifest of ${component}`,
     observe: () => ({ files: [path], ...SURROUNDINGS }),
     plan: (context, host, seen) => {
-      const changes = renderedChanges(context, host, seen, [path], membershipOf(seen)).map((change) =>
-        change.kind === 'file' && change.op === 'update' ? { ...change, disrupts: true } : change,
-      );
-      return verdictOf(changes);
+      const changes = renderedChanges(context, host, seen, [path], membershipOf(seen));
+      return verdictOf(rollingRestart(component, host, changes, seen));
     },
+    actions: rollingActions(component, serves),
   });
 }
 
@@ -56,6 +62,7 @@ export const apiPods = [
       needs: [CREDENTIALS],
       provides: [ETCD, API_PODS],
       runIf: (context) => context.config.cluster.etcd.external === undefined,
+      serves: (context, host) => awaitMembers(context, [host.name]),
     },
     membershipOnFirst,
   ),
@@ -65,6 +72,7 @@ export const apiPods = [
     group: 'api-pods',
     needs: [CREDENTIALS, ETCD, ETCD_CLUSTER],
     provides: [API_PODS],
+    serves: awaitLocalApi,
   }),
 ];
 
@@ -79,5 +87,7 @@ export const controllerPods = ['controller-manager', 'scheduler'].map((name) =>
     group: 'controller-pods',
     needs: [CREDENTIALS, CONTROLLER_IMAGES, API, ETCD],
     provides: [CONTROLLER_PODS],
+    // Whoever leads hands over by its lease.
+    serves: async () => undefined,
   }),
 );

@@ -2,13 +2,13 @@ import type { EtcdClient, EtcdMember } from '../../cluster/etcd.js';
 import type { MemberHealth } from '../../cluster/etcd-quorum.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import type { PhaseContext } from '../context.js';
-import { endpointOf, etcdOn } from './access.js';
+import { endpointOf, etcdOn, memberDoor } from '../etcd-access.js';
 
-/** A client of any member, as the first control plane sees it. */
+/** A client of any member, as the host sees it through which etcd is asked. */
 export function clientOf(context: PhaseContext, member: EtcdMember): Promise<EtcdClient> {
   const [url] = member.clientURLs;
   if (url === undefined) throw new KeelsonError('CONNECTION', 'the member has never started');
-  return etcdOn(context, context.first.name, endpointOf(url));
+  return etcdOn(context, memberDoor(context), endpointOf(url));
 }
 
 /** Which members answer and know a leader, asked in parallel; and who leads, by id. */

@@ -1,18 +1,13 @@
-import type { Change } from '../../engine/types.js';
-import { waitUntil } from '../../engine/wait.js';
-import { KeelsonError, toKeelsonError } from '../../errors/keelson-error.js';
+import { KeelsonError } from '../../errors/keelson-error.js';
 import type { Host } from '../../host/types.js';
 import { type EtcdMembership, etcdPeerUrl, firstMembers } from '../../manifests/static-pods/etcd.js';
 import { CREDENTIALS, ETCD_CLUSTER, ETCD_MEMBER, IMAGES, KUBELET } from '../artefacts.js';
 import { defineClusterPhase, defineHostPhase, type PhaseContext } from '../context.js';
 import { ETCD_MANIFEST, membershipIn } from '../etcd-manifest.js';
-import { withHostEvidence } from '../evidence.js';
+import { awaitMembers, unanswered } from '../etcd-serving.js';
 import { renderedChanges, renderedFor, SURROUNDINGS, verdictOf } from '../rendered.js';
-import { etcdOn } from './access.js';
+import { rollingActions, rollingRestart } from '../static-pod-restart.js';
 import { joinMember } from './join-member.js';
-
-/** Milliseconds for members to elect a leader, or for one to come back. */
-const SERVING_MS = 120_000;
 
 const membersOf = ({ inventory }: PhaseContext): string[] =>
   inventory.filter((host) => host.role === 'etcd').map((host) => host.name);
@@ -26,6 +21,7 @@ export const startMember = defineHostPhase({
   summary: 'etcd members on hosts of role etcd: all of a new cluster, a further one as a learner first',
   target: 'etcd-hosts',
   serial: true,
+  rolling: true,
   needs: [KUBELET, CREDENTIALS, IMAGES],
   provides: [ETCD_MEMBER],
   observe: () => ({ files: [ETCD_MANIFEST], ...SURROUNDINGS }),
@@ -33,16 +29,12 @@ export const startMember = defineHostPhase({
     const membership = membershipIn(seen);
     if (membership === null)
       return verdictOf([{ kind: 'action', name: 'start', summary: `start the etcd member of ${host}` }]);
-    const changes: Change[] = renderedChanges(context, host, seen, [ETCD_MANIFEST], membership).map(
-      (change) => (change.kind === 'file' ? { ...change, disrupts: true } : change),
-    );
-    if (changes.length === 0) return verdictOf([]);
-    const summary = `wait until the etcd member of ${host} serves again, before the next one stops`;
-    return verdictOf([...changes, { kind: 'action', name: 'await', summary }]);
+    const changes = renderedChanges(context, host, seen, [ETCD_MANIFEST], membership);
+    return verdictOf(rollingRestart('etcd', host, changes, seen));
   },
   actions: {
     start: (context, host) => start(context, host),
-    await: (context, host) => awaitMembers(context, [host.name]),
+    ...rollingActions('etcd', (context, host) => awaitMembers(context, [host.name])),
   },
 });
 
@@ -94,45 +86,6 @@ async function silence(context: PhaseContext, name: string): Promise<string | nu
   const entry = context.trust.entries(name).find((candidate) => candidate.name === 'etcd-healthcheck-client');
   if (entry?.standing !== 'ok') return `${name} has no certificates yet`;
   return unanswered(context, name);
-}
-
-async function unanswered(context: PhaseContext, name: string): Promise<string | null> {
-  const client = await etcdOn(context, name);
-  try {
-    // Linearizable: only a member with a leader answers.
-    await client.members();
-    return null;
-  } catch (error) {
-    const known = toKeelsonError(error);
-    if (!known.retryable) throw error;
-    return `${name}: ${known.message}`;
-  } finally {
-    await client.close();
-  }
-}
-
-async function awaitMembers(context: PhaseContext, names: readonly string[]): Promise<void> {
-  let silent: string = names[0] ?? '';
-  try {
-    await waitUntil(
-      async () => {
-        const answers = await Promise.all(names.map((name) => unanswered(context, name)));
-        silent = names[answers.findIndex((answer) => answer !== null)] ?? silent;
-        const states = answers.filter((answer) => answer !== null);
-        return { met: states.length === 0, state: states.join('; ') };
-      },
-      {
-        for: `etcd on ${names.join(', ')}`,
-        deadlineMs: SERVING_MS,
-        intervalMs: 100,
-        signal: context.signal,
-        hint: 'on the host: journalctl -u kubelet, and the log of the etcd container in /var/log/containers',
-        onState: (last) => context.emit({ type: 'waiting', phase: 'etcd/wait', host: '', for: 'etcd', last }),
-      },
-    );
-  } catch (error) {
-    throw await withHostEvidence(error, context.reader(silent));
-  }
 }
 
 export const waitEtcd = defineClusterPhase({

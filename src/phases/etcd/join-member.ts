@@ -5,10 +5,10 @@ import { KeelsonError } from '../../errors/keelson-error.js';
 import type { Host } from '../../host/types.js';
 import { etcdPeerUrl } from '../../manifests/static-pods/etcd.js';
 import type { PhaseContext } from '../context.js';
+import { etcdOn } from '../etcd-access.js';
 import { ETCD_MANIFEST } from '../etcd-manifest.js';
 import { renderedFor, SURROUNDINGS } from '../rendered.js';
 import { exists } from '../seen.js';
-import { etcdOn } from './access.js';
 import { promoteWhenReady } from './promote.js';
 
 /** What a join that was cut off a moment ago may still need to start its member, milliseconds. */

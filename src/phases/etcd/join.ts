@@ -5,7 +5,9 @@ import { etcdPeerUrl } from '../../manifests/static-pods/etcd.js';
 import { CREDENTIALS, ETCD, IMAGES, KUBELET } from '../artefacts.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
 import { ETCD_MANIFEST, membershipIn } from '../etcd-manifest.js';
+import { awaitMembers } from '../etcd-serving.js';
 import { renderedChanges, SURROUNDINGS, verdictOf } from '../rendered.js';
+import { rollingActions, rollingRestart } from '../static-pod-restart.js';
 import { joinMember } from './join-member.js';
 import { refreshMembers } from './members.js';
 import { promoteMember } from './promote.js';
@@ -19,6 +21,7 @@ export const joinEtcd = defineHostPhase({
   summary: 'etcd members of further control planes, as learners first',
   target: 'joining-control-planes',
   serial: true,
+  rolling: true,
   needs: [KUBELET, CREDENTIALS, IMAGES],
   provides: [ETCD],
   runIf: ({ config }) => config.cluster.etcd.external === undefined,
@@ -31,12 +34,18 @@ export const joinEtcd = defineHostPhase({
     // Where etcd does not answer, the manifest is taken at its word.
     const member = members === null || own !== undefined;
     if (membership === null || !member) return verdictOf([join(host, own, membership !== null)]);
-    const files = renderedChanges(context, host, seen, [ETCD_MANIFEST], membership);
-    return verdictOf(own?.learner === true ? [...files, promote(host)] : files);
+    const changes = rollingRestart(
+      'etcd',
+      host,
+      renderedChanges(context, host, seen, [ETCD_MANIFEST], membership),
+      seen,
+    );
+    return verdictOf(own?.learner === true ? [...changes, promote(host)] : changes);
   },
   actions: {
     join: (context, host) => joinMember(context, host),
     promote: promoteMember,
+    ...rollingActions('etcd', (context, host) => awaitMembers(context, [host.name])),
   },
 });
 

@@ -1,6 +1,6 @@
 import { KeelsonError } from '../../errors/keelson-error.js';
 import type { PhaseContext } from '../context.js';
-import { firstMember } from './access.js';
+import { firstMember } from '../etcd-access.js';
 
 /** Asks etcd for its members, for phases to plan with. An etcd that does not answer is no error: then nothing is known. */
 export async function refreshMembers(context: PhaseContext): Promise<void> {

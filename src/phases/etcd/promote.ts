@@ -5,7 +5,7 @@ import { KeelsonError } from '../../errors/keelson-error.js';
 import type { Host } from '../../host/types.js';
 import { etcdPeerUrl } from '../../manifests/static-pods/etcd.js';
 import type { PhaseContext } from '../context.js';
-import { firstMember } from './access.js';
+import { firstMember } from '../etcd-access.js';
 
 /** A join that was interrupted between start and promotion leaves a learner that works but never votes. */
 export async function promoteMember(context: PhaseContext, host: Host): Promise<void> {

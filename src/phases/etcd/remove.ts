@@ -1,5 +1,6 @@
 import type { EtcdClient, EtcdMember } from '../../cluster/etcd.js';
 import { type MemberHealth, removalObstacle, removalOrder } from '../../cluster/etcd-quorum.js';
+import { memberHosts, memberSettings } from '../../config/inventory.js';
 import type { Verdict } from '../../engine/phase.js';
 import { SATISFIED } from '../../engine/phase.js';
 import { waitUntil } from '../../engine/wait.js';
@@ -7,7 +8,7 @@ import { KeelsonError, toKeelsonError } from '../../errors/keelson-error.js';
 import { etcdPeerUrl } from '../../manifests/static-pods/etcd.js';
 import { API_SERVER_STOPPED, DRAINED, MEMBERS_OUT } from '../artefacts.js';
 import { defineClusterPhase, type PhaseContext } from '../context.js';
-import { firstMember } from './access.js';
+import { firstMember } from '../etcd-access.js';
 import { clientOf, healthOf } from './health.js';
 
 /** Takes hosts out of etcd before anything of theirs is wiped, and not at the price of the quorum. */
@@ -19,7 +20,7 @@ export const removeMembers = (hosts: readonly string[]) =>
     needs: [DRAINED, API_SERVER_STOPPED],
     provides: [MEMBERS_OUT],
     // A cluster that never came up has no members yet.
-    runIf: ({ config, established }) => established && config.cluster.etcd.external === undefined,
+    runIf: ({ config, established }) => established && memberHosts(config).length > 0,
     check: (context) => check(context, hosts),
     actions: {
       remove: (context, change) => removeMember(context, hosts, change.params?.id ?? ''),
@@ -34,7 +35,7 @@ export function membersOf(
 ): { host: string; member: EtcdMember }[] {
   return hosts.flatMap((host) => {
     const resolved = context.hostNamed(host);
-    if (resolved.localAPIEndpoint === null) return [];
+    if (memberSettings(context.config.cluster, resolved) === undefined) return [];
     const url = etcdPeerUrl(resolved);
     return members
       .filter((member) => member.peerURLs.includes(url) || member.name === resolved.nodeRegistration.name)
@@ -43,7 +44,8 @@ export function membersOf(
 }
 
 async function check(context: PhaseContext, hosts: readonly string[]): Promise<Verdict> {
-  if (hosts.every((host) => context.hostNamed(host).localAPIEndpoint === null)) return SATISFIED;
+  const { cluster } = context.config;
+  if (hosts.every((host) => memberSettings(cluster, context.hostNamed(host)) === undefined)) return SATISFIED;
   const client = await firstMember(context);
   try {
     const members = await client.members();

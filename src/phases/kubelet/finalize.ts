@@ -1,6 +1,3 @@
-import { clusterClient, statusOf } from '../../cluster/client.js';
-import { waitUntil } from '../../engine/wait.js';
-import { KeelsonError } from '../../errors/keelson-error.js';
 import type { Host } from '../../host/types.js';
 import { KUBELET_UNIT } from '../../manifests/kubelet.js';
 import { localServerUrl } from '../../pki/endpoint.js';
@@ -8,8 +5,8 @@ import { readKubeconfig } from '../../pki/kubeconfig.js';
 import { SECRET_MODE } from '../../pki/table.js';
 import { API, API_PODS, KUBELET } from '../artefacts.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
-import { withHostEvidence } from '../evidence.js';
 import { kubeletConf } from '../kubelet-conf.js';
+import { awaitLocalApi } from '../local-api.js';
 import { KUBELET_CLIENT_CERTIFICATE, KUBELET_CONF } from '../paths.js';
 import { verdictOf } from '../rendered.js';
 
@@ -47,6 +44,7 @@ async function finalize(context: PhaseContext, host: Host): Promise<void> {
     { name: 'kubelet/await-certificate', text: AWAIT_CERTIFICATE },
     { timeoutMs: 90_000, signal: context.signal },
   );
+  // It has to serve before the kubelet depends on it.
   await awaitLocalApi(context, host);
   const server = localServerUrl(context.hostNamed(host.name));
   const text = awaited.stdout.toString('utf8');
@@ -61,39 +59,4 @@ async function finalize(context: PhaseContext, host: Host): Promise<void> {
 async function isRegistered(context: PhaseContext, host: Host): Promise<boolean> {
   const { name } = context.hostNamed(host.name).nodeRegistration;
   return (await context.api()?.get({ apiVersion: 'v1', kind: 'Node', name })) != null;
-}
-
-/** The API server of this host has to serve before its kubelet depends on it. */
-async function awaitLocalApi(context: PhaseContext, host: Host): Promise<void> {
-  const admin = context.trust.admin();
-  const local = context.hostNamed(host.name).localAPIEndpoint;
-  if (admin === null || local === null)
-    throw new KeelsonError('BUG', `${host.name} has no API server to wait for`);
-  const endpoint = { address: local.advertiseAddress, port: local.bindPort };
-  const client = clusterClient(host, endpoint, admin, context.signal);
-  try {
-    await waitUntil(
-      async () => {
-        try {
-          await client.request('GET', '/readyz', { timeoutMs: 5_000 });
-        } catch (error) {
-          // A young API server does not know yet what an admin without system:masters may do.
-          if (statusOf(error) !== 403) throw error;
-          return { met: false, state: 'the API server has not read its roles yet' };
-        }
-        return { met: true, state: '' };
-      },
-      {
-        for: `the API server of ${host.name}`,
-        deadlineMs: 240_000,
-        intervalMs: 100,
-        signal: context.signal,
-        hint: `on ${host.name}: the logs of kube-apiserver and etcd in /var/log/containers`,
-      },
-    );
-  } catch (error) {
-    throw await withHostEvidence(error, host);
-  } finally {
-    await client.close();
-  }
 }

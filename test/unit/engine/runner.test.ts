@@ -206,6 +206,40 @@ describe('runTasks', () => {
     });
   });
 
+  it('does what disrupts on one host at a time, across phases, and all else at once', async () => {
+    let stopped = 0;
+    let most = 0;
+    const stopping = async () => {
+      stopped += 1;
+      most = Math.max(most, stopped);
+      await settle();
+      stopped -= 1;
+    };
+    const rolling = { rolling: true, disrupts: true };
+    const phases = [stepPhase('a', stopping, rolling), stepPhase('b', stopping, rolling)];
+    await (await start(phases)).result;
+    expect(most).toBe(1);
+    await (await start([stepPhase('c', stopping, { rolling: true })])).result;
+    expect(most).toBe(3);
+  });
+
+  it('leaves the other hosts alone once something that disrupts has failed on one', async () => {
+    const log: string[] = [];
+    const phase = stepPhase(
+      'a',
+      (host) => {
+        log.push(host);
+        throw new KeelsonError('DEADLINE', 'does not come back');
+      },
+      { rolling: true, disrupts: true },
+    );
+    const { result, events } = await start([phase]);
+    await expect(result).rejects.toMatchObject({ code: 'DEADLINE', host: 'cp1' });
+    expect(log).toEqual(['cp1']);
+    const skipped = events.filter((event) => event.type === 'task-skipped').map(({ host }) => host);
+    expect(skipped).toEqual(['cp2', 'w1']);
+  });
+
   it('stops softly between two changes, and says what is left', async () => {
     const log: string[] = [];
     const stop = new AbortController();

@@ -31,6 +31,7 @@ interface PhaseOptions {
   after?: readonly Artefact[];
   provides?: readonly Artefact[];
   serial?: boolean;
+  rolling?: boolean;
 }
 
 /** A phase that wants one file. */
@@ -56,14 +57,19 @@ export function filePhase(
 export function stepPhase(
   name: string,
   run: (host: string, step: string) => Promise<void> | void,
-  options: PhaseOptions & { steps?: readonly string[] } = {},
+  options: PhaseOptions & { steps?: readonly string[]; disrupts?: boolean } = {},
 ): HostPhase<EngineContext> {
   const steps = options.steps ?? ['do'];
   const done = new Set<string>();
   const changesOn = (host: string): Change[] =>
     steps
       .filter((step) => !done.has(`${host} ${step}`))
-      .map((step) => ({ kind: 'action', name: step, summary: step }));
+      .map((step) => ({
+        kind: 'action',
+        name: step,
+        summary: step,
+        ...(options.disrupts === undefined ? {} : { disrupts: options.disrupts }),
+      }));
   return {
     ...base(name, options),
     observe: () => ({}),
@@ -83,7 +89,10 @@ export function stepPhase(
   };
 }
 
-function base(name: string, { target = 'all', needs = [], after = [], provides = [], serial }: PhaseOptions) {
+function base(
+  name: string,
+  { target = 'all', needs = [], after = [], provides = [], serial, rolling }: PhaseOptions,
+) {
   return {
     name,
     summary: name,
@@ -92,6 +101,7 @@ function base(name: string, { target = 'all', needs = [], after = [], provides =
     after,
     provides,
     ...(serial === undefined ? {} : { serial }),
+    ...(rolling === undefined ? {} : { rolling }),
   };
 }
 

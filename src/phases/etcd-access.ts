@@ -1,12 +1,12 @@
-import { type EtcdClient, etcdClient } from '../../cluster/etcd.js';
-import type { ClientCredentials, Endpoint } from '../../cluster/tls-agent.js';
-import { memberAddress } from '../../config/inventory.js';
-import { KeelsonError } from '../../errors/keelson-error.js';
-import type { HostReader } from '../../host/types.js';
-import { loopbackFor } from '../../manifests/addresses.js';
-import { CLIENT_PORT } from '../../manifests/static-pods/etcd.js';
-import { certificatePaths } from '../../pki/table.js';
-import type { PhaseContext } from '../context.js';
+import { type EtcdClient, etcdClient } from '../cluster/etcd.js';
+import type { ClientCredentials, Endpoint } from '../cluster/tls-agent.js';
+import { etcdHosts, memberAddress } from '../config/inventory.js';
+import { KeelsonError } from '../errors/keelson-error.js';
+import type { HostReader } from '../host/types.js';
+import { loopbackFor } from '../manifests/addresses.js';
+import { CLIENT_PORT } from '../manifests/static-pods/etcd.js';
+import { certificatePaths } from '../pki/table.js';
+import type { PhaseContext } from './context.js';
 
 /**
  * The identity by which keelson talks to etcd: the healthcheck client of a host with a member, known to all
@@ -42,9 +42,18 @@ export async function etcdOn(context: PhaseContext, host: string, endpoint?: End
   return etcdClient(door.reader, door.credentials, context.signal, door.endpoint);
 }
 
-/** A client of the etcd member on the first control plane. */
+/**
+ * The connected host through whose member etcd is asked: the first control plane, or, where hosts of role etcd have
+ * the members, the first one of these that stays.
+ */
+export function memberDoor({ config, first, facts }: PhaseContext): string {
+  const hosts = etcdHosts(config);
+  return (hosts.find(({ name }) => facts.has(name)) ?? hosts[0] ?? first).name;
+}
+
+/** A client of the etcd member on that host. */
 export function firstMember(context: PhaseContext): Promise<EtcdClient> {
-  return etcdOn(context, context.first.name);
+  return etcdOn(context, memberDoor(context));
 }
 
 /**

@@ -1,0 +1,98 @@
+import { isDeepStrictEqual } from 'node:util';
+import { parse } from 'yaml';
+import type { Change } from '../engine/types.js';
+import { KeelsonError } from '../errors/keelson-error.js';
+import type { Host, ReadResult } from '../host/types.js';
+import type { PhaseContext } from './context.js';
+import { withHostEvidence } from './evidence.js';
+import { MANIFESTS_DIR } from './paths.js';
+
+/** The kubelet ends a static pod within its grace period (30 s), and may look for changed manifests every 20 s only. */
+const RESTART_SECONDS = 90;
+
+/**
+ * Arguments: manifest, program, seconds. Waits until a process of that program runs that is no older than the
+ * manifest (to two seconds: the kernel's boot time is in whole ones). Exit code 4: none came.
+ */
+export const AWAIT_RESTART = `ticks=$(getconf CLK_TCK 2>/dev/null || echo 100)
+boot=$(sed -n 's/^btime //p' /proc/stat)
+written=$(stat -c %Y "$1")
+restarted() {
+  for comm in /proc/[0-9]*/comm; do
+    read -r name 2>/dev/null < "$comm" && [ "$name" = "$2" ] || continue
+    read -r line 2>/dev/null < "\${comm%comm}stat" || continue
+    set -- "$1" "$2" \${line##*) }
+    [ $((boot + \${22} / ticks)) -ge $((written - 2)) ] && return 0
+  done
+  return 1
+}
+i=0
+until restarted "$1" "$2"; do
+  i=$((i+1)); [ $i -gt $(($3 * 10)) ] && exit 4
+  sleep 0.1
+done
+`;
+
+/**
+ * Waits until the kubelet has ended a static pod's program and started it anew, after its manifest was written.
+ * @throws DEADLINE with the host's evidence
+ */
+async function awaitRestart(context: PhaseContext, host: Host, component: string): Promise<void> {
+  // The kernel keeps fifteen characters of a program’s name.
+  const args = [`${MANIFESTS_DIR}/${component}.yaml`, component.slice(0, 15), String(RESTART_SECONDS)];
+  const { code } = await host.script(
+    { name: 'static-pod/await-restart', text: AWAIT_RESTART, args },
+    { acceptCodes: [0, 4], timeoutMs: (RESTART_SECONDS + 30) * 1000, signal: context.signal },
+  );
+  if (code === 0) return;
+  const error = new KeelsonError(
+    'DEADLINE',
+    `the kubelet has not started ${component} anew ${RESTART_SECONDS} s after its manifest changed`,
+    { host: host.name, hint: `on ${host.name}: journalctl -u kubelet` },
+  );
+  throw await withHostEvidence(error, host);
+}
+
+type Serves = (context: PhaseContext, host: Host) => Promise<void>;
+
+const awaiting = (component: string) => `await-${component}`;
+
+/** Whether another pod stands in a manifest than before: for the kubelet neither mode nor layout makes one. */
+function alters(change: Change, seen: ReadResult): boolean {
+  if (change.kind !== 'file' || change.op !== 'update' || change.content?.kind !== 'text') return false;
+  const before = seen.files.get(change.path)?.content?.toString();
+  if (before === undefined) return true;
+  try {
+    return !isDeepStrictEqual(parse(before), parse(change.content.text));
+  } catch {
+    return true;
+  }
+}
+
+/**
+ * Changes of a manifest that stands already, as a rolling phase makes them: they disrupt, and end with waiting.
+ * A new manifest disrupts nothing.
+ */
+export function rollingRestart(
+  component: string,
+  host: string,
+  changes: readonly Change[],
+  seen: ReadResult,
+): Change[] {
+  if (!changes.some((change) => alters(change, seen))) return [...changes];
+  const summary = `wait until ${component} of ${host} serves again, before another host's stops`;
+  return [
+    ...changes.map((change) => (change.kind === 'file' ? { ...change, disrupts: true } : change)),
+    { kind: 'action', name: awaiting(component), summary },
+  ];
+}
+
+/** The action that such changes end with. */
+export function rollingActions(component: string, serves: Serves): Record<string, Serves> {
+  return {
+    [awaiting(component)]: async (context, host) => {
+      await awaitRestart(context, host, component);
+      await serves(context, host);
+    },
+  };
+}
