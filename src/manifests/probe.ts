@@ -48,6 +48,7 @@ function service(settings: ProbeSettings, name: string, spec: Service['spec']): 
     metadata: { name, namespace: settings.namespace },
     spec: {
       ...spec,
+      ipFamilyPolicy: 'PreferDualStack',
       selector: { app: PROBE_APP },
       ports: [{ name: 'http', port: PROBE_PORT, targetPort: PROBE_PORT, protocol: 'TCP' }],
     },

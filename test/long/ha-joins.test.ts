@@ -3,7 +3,6 @@ import {
   type E2eLab,
   etcdMembers,
   keelson,
-  kubectl,
   labDown,
   labUp,
   onNode,
@@ -76,7 +75,6 @@ describe('control planes whose join is cut off', () => {
     const plan = await keelson(['plan', '-c', lab.clusterFile, '--detailed-exitcode']);
     expect(plan.stdout).toContain('Nothing to change');
     expect(plan.exitCode).toBe(0);
-    await succeed('kubeconfig', '-c', lab.clusterFile, '--out', lab.kubeconfig, '--replace');
     await onNode(
       lab,
       'cp1',
@@ -133,7 +131,6 @@ describe('control planes whose join is cut off', () => {
     await takeOut('cp1');
     await succeed('apply', '-c', lab.clusterFile);
     await expectWhole();
-    expect(await kubectl(lab, 'get', 'nodes', '-o', 'name')).toContain('node/cp1');
   });
 
   it('takes a member back that someone took out, and one that lost its data', async () => {

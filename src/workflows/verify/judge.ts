@@ -43,6 +43,14 @@ export function readDial(answer: HttpAnswer): DialOutcome {
   }
 }
 
+/** What attempts at several addresses came to: the first that failed, with its address where there are several. */
+export function judgeAll(verdicts: readonly { address: string; verdict: Verdict }[]): Verdict {
+  const failed = verdicts.find(({ verdict }) => !verdict.passed);
+  if (failed === undefined) return { passed: true, detail: verdicts[0]?.verdict.detail ?? '' };
+  const { address, verdict } = failed;
+  return verdicts.length === 1 ? verdict : { passed: false, detail: `at ${address}: ${verdict.detail}` };
+}
+
 /** One connection to one pod: it has to be that very pod that answers. */
 export function judgeReached(outcome: DialOutcome, pod: string): Verdict {
   const failure = outcome.lookup ?? outcome.errors[0];

@@ -8,6 +8,7 @@ import type { CheckName, CheckRow } from './checks.js';
 import {
   type DialOutcome,
   type HttpAnswer,
+  judgeAll,
   judgeName,
   judgeReached,
   judgeService,
@@ -99,15 +100,27 @@ async function dial(checks: NetworkChecks, pod: ProbePod, to: Destination): Prom
 
 const byHost = (probe: Probe) => new Map([...probe.pods.values()].map((pod) => [pod.name, pod.host]));
 
+/** One attempt at each address, all at once. */
+async function atEach(
+  addresses: readonly string[],
+  attempt: (address: string) => Promise<Verdict>,
+): Promise<Verdict> {
+  return judgeAll(
+    await Promise.all(addresses.map(async (address) => ({ address, verdict: await attempt(address) }))),
+  );
+}
+
 export function podToPod(checks: NetworkChecks): Promise<CheckRow[]> {
   const pods = [...checks.probe.pods.values()];
   return Promise.all(
     pods.flatMap((from) =>
       pods.map((to) =>
-        settle({ check: 'pod-to-pod', from: from.host, to: to.host }, checks.patience, async () =>
-          judgeReached(
-            await dial(checks, from, { host: to.address, port: PROBE_PORT, request: 'hostname', tries: 1 }),
-            to.name,
+        settle({ check: 'pod-to-pod', from: from.host, to: to.host }, checks.patience, () =>
+          atEach(to.addresses, async (host) =>
+            judgeReached(
+              await dial(checks, from, { host, port: PROBE_PORT, request: 'hostname', tries: 1 }),
+              to.name,
+            ),
           ),
         ),
       ),
@@ -140,15 +153,17 @@ export function clusterIp(checks: NetworkChecks): Promise<CheckRow[]> {
   const known = byHost(probe);
   const tries = Math.min(SERVICE_TRIES_LIMIT, 2 * known.size);
   const need = Math.min(SERVICE_PODS_LIMIT, known.size);
-  const to = { host: probe.service.clusterIP, port: PROBE_PORT, request: 'hostname', tries };
   return Promise.all(
-    [...probe.pods.values()].map(async (from) => {
-      const met = new Set<string>();
-      await checks.serviceKnown(from.host);
-      return settle({ check: 'cluster-ip', from: from.host, to: to.host }, checks.patience, async () =>
-        judgeService(await dial(checks, from, to), known, met, need),
-      );
-    }),
+    [...probe.pods.values()].flatMap((from) =>
+      probe.service.clusterIPs.map(async (host) => {
+        const met = new Set<string>();
+        const to = { host, port: PROBE_PORT, request: 'hostname', tries };
+        await checks.serviceKnown(from.host);
+        return settle({ check: 'cluster-ip', from: from.host, to: host }, checks.patience, async () =>
+          judgeService(await dial(checks, from, to), known, met, need),
+        );
+      }),
+    ),
   );
 }
 
@@ -158,13 +173,16 @@ export function nodePort(checks: NetworkChecks): Promise<CheckRow[]> {
   return Promise.all(
     probe.hosts.flatMap((from) =>
       probe.hosts.map((to) => {
-        const target = { address: to.nodeIP, port: probe.service.nodePort, path: '/hostname' };
-        return settle({ check: 'node-port', from: from.name, to: to.name }, checks.patience, async () => {
-          const tries = Array.from({ length: NODE_PORT_TRIES }, () =>
-            checks.ask(checks.host(from.name), target, PATH_TIMEOUT_MS),
-          );
-          return judgeService(outcomeOf(await Promise.allSettled(tries)), known, new Set(), 1);
-        });
+        const addresses = [to.nodeIP, ...(to.secondaryNodeIP === undefined ? [] : [to.secondaryNodeIP])];
+        return settle({ check: 'node-port', from: from.name, to: to.name }, checks.patience, () =>
+          atEach(addresses, async (address) => {
+            const target = { address, port: probe.service.nodePort, path: '/hostname' };
+            const tries = Array.from({ length: NODE_PORT_TRIES }, () =>
+              checks.ask(checks.host(from.name), target, PATH_TIMEOUT_MS),
+            );
+            return judgeService(outcomeOf(await Promise.allSettled(tries)), known, new Set(), 1);
+          }),
+        );
       }),
     ),
   );
@@ -194,10 +212,10 @@ function namesFor(checks: NetworkChecks, peer: ProbePod): Name[] {
   const dashed = peer.address.replaceAll(/[.:]/g, '-');
   const service = {
     port: PROBE_PORT,
-    addresses: [probe.service.clusterIP],
+    addresses: probe.service.clusterIPs,
     proof: (body: string) => known.has(body),
   };
-  const pod = { port: PROBE_PORT, addresses: [peer.address], proof: (body: string) => body === peer.name };
+  const pod = { port: PROBE_PORT, addresses: peer.addresses, proof: (body: string) => body === peer.name };
   return [
     // The dot at the end keeps resolvers from trying their search list first.
     { name: `${PROBE_SERVICE}.${namespace}.svc.${dnsDomain}.`, ...service },

@@ -7,7 +7,10 @@ export interface ProbePod {
   uid: string;
   /** Host in the inventory. */
   host: string;
+  /** The first of `addresses`. */
   address: string;
+  /** One of each family that the cluster has. */
+  addresses: readonly string[];
 }
 
 interface Condition {
@@ -25,6 +28,7 @@ interface ContainerState {
 interface PodStatus {
   phase?: string;
   podIP?: string;
+  podIPs?: { ip?: string }[];
   reason?: string;
   message?: string;
   conditions?: Condition[];
@@ -55,7 +59,14 @@ export function readyPod(pod: KubeObject, host: string): ProbePod | null {
   const status = (pod.status ?? {}) as PodStatus;
   const ready = status.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') === true;
   if (!ready || !isStaying(pod) || status.podIP === undefined) return null;
-  return { name: pod.metadata.name, uid: String(pod.metadata.uid), host, address: status.podIP };
+  const addresses = (status.podIPs ?? []).flatMap(({ ip }) => ip ?? []);
+  return {
+    name: pod.metadata.name,
+    uid: String(pod.metadata.uid),
+    host,
+    address: status.podIP,
+    addresses: addresses.length === 0 ? [status.podIP] : addresses,
+  };
 }
 
 /** What a pod is waiting for, in a few words: `ContainerCreating`, `ErrImageNeverPull: …`, `Pending: …`. */

@@ -23,7 +23,8 @@ export interface Probe {
   hosts: readonly ResolvedHost[];
   /** Ready probe pods by host; a host without one is missing. */
   pods: ReadonlyMap<string, ProbePod>;
-  service: { clusterIP: string; nodePort: number };
+  /** Cluster IPs: one of each family that the cluster has. */
+  service: { clusterIPs: readonly string[]; nodePort: number };
   /** Rows of the check `pods`. */
   rows: readonly CheckRow[];
 }
@@ -88,13 +89,13 @@ async function deploy(
   ]);
   signal.throwIfAborted();
   await client.apply(probeDaemonSet(settings) as KubeObject);
-  const spec = service?.spec as { clusterIP?: string; ports?: { nodePort?: number }[] } | undefined;
-  const clusterIP = spec?.clusterIP;
+  const spec = service?.spec as { clusterIPs?: string[]; ports?: { nodePort?: number }[] } | undefined;
+  const { clusterIPs = [] } = spec ?? {};
   const nodePort = spec?.ports?.[0]?.nodePort;
-  if (clusterIP === undefined || nodePort === undefined)
+  if (clusterIPs.length === 0 || nodePort === undefined)
     throw new KeelsonError('API', `the service ${PROBE_SERVICE} got no cluster IP and node port`);
   const { pods, rows } = await awaitPods({ session, client, settings, hosts, images, signal });
-  return { settings, hosts, pods, service: { clusterIP, nodePort }, rows };
+  return { settings, hosts, pods, service: { clusterIPs, nodePort }, rows };
 }
 
 /** Imports the probe image where it is missing; returns why it is still missing, by host. */

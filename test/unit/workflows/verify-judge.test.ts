@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { judgeName, judgeReached, judgeService, readDial } from '../../../src/workflows/verify/judge.js';
+import {
+  judgeAll,
+  judgeName,
+  judgeReached,
+  judgeService,
+  readDial,
+} from '../../../src/workflows/verify/judge.js';
 
 const PODS = new Map([
   ['probe-a', 'cp1'],
@@ -113,5 +119,21 @@ describe('a name', () => {
       passed: false,
       detail: 'resolves to 192.0.2.1 instead of 10.96.1.1',
     });
+  });
+});
+
+describe('attempts at an address of each family', () => {
+  const passed = { passed: true, detail: 'met 2 of 2 pods' };
+  const failed = { passed: false, detail: 'no answer within 5 s' };
+
+  it('pass together, and fail with the address that does not answer', () => {
+    const both = (second: typeof passed) =>
+      judgeAll([
+        { address: '10.244.0.2', verdict: passed },
+        { address: 'fd00::2', verdict: second },
+      ]);
+    expect(both(passed)).toEqual(passed);
+    expect(both(failed)).toEqual({ passed: false, detail: 'at fd00::2: no answer within 5 s' });
+    expect(judgeAll([{ address: '10.244.0.2', verdict: failed }])).toEqual(failed);
   });
 });

@@ -46,7 +46,7 @@ function fakeCluster(options: { readyPods?: readonly string[] } = {}) {
       applied.push(object);
       if (object.kind === 'Namespace') namespaces.add(object.metadata.name);
       return object.kind === 'Service'
-        ? { ...object, spec: { clusterIP: '10.96.0.9', ports: [{ nodePort: 30001 }] } }
+        ? { ...object, spec: { clusterIPs: ['10.96.0.9'], ports: [{ nodePort: 30001 }] } }
         : object;
     },
     remove: async (ref) => {
@@ -97,7 +97,7 @@ describe('the probe', () => {
       return { hosts: [...probe.pods.keys()], service: probe.service };
     });
     expect(cleanup.result).toBe('passed');
-    expect(result).toEqual({ hosts: HOSTS, service: { clusterIP: '10.96.0.9', nodePort: 30001 } });
+    expect(result).toEqual({ hosts: HOSTS, service: { clusterIPs: ['10.96.0.9'], nodePort: 30001 } });
     expect(cluster.namespaces.size).toBe(0);
   });
 
