@@ -45,7 +45,7 @@ export const VIRTUAL_ADDRESS = inCluster('virtual-address');
 export const ENDPOINT = inCluster('endpoint');
 /** No kubelet of the run and no kube-proxy uses another endpoint any more. */
 export const ENDPOINT_ADOPTED = inCluster('endpoint-adopted');
-/** RBAC and cluster-info that joining nodes need. */
+/** RBAC that joining nodes need. */
 export const JOIN_RIGHTS = inCluster('join-rights');
 /** Node objects of all hosts. */
 export const NODES = inCluster('nodes');

@@ -19,7 +19,7 @@ export const uploadConfig = objectsPhase({
   name: 'upload-config',
   summary: 'ConfigMaps kubeadm-config and kubelet-config, readable for joining nodes',
   needs: [API, ENDPOINT],
-  provides: [JOIN_RIGHTS],
+  provides: [],
   objects: ({ config }) =>
     asObjects([
       kubeadmConfigMap(config),

@@ -13,6 +13,7 @@ import {
 } from '../../join/token.js';
 import { controlPlaneUrl } from '../../manifests/addresses.js';
 import { KUBELET_UNIT } from '../../manifests/kubelet.js';
+import { localServerUrl } from '../../pki/endpoint.js';
 import { SECRET_MODE } from '../../pki/table.js';
 import type { PhaseContext } from '../context.js';
 import { BOOTSTRAP_KUBELET_CONF, KUBELET_CLIENT_CERTIFICATE, MANIFESTS_DIR } from '../paths.js';
@@ -51,7 +52,7 @@ export async function bootstrapKubelet(context: PhaseContext, host: Host): Promi
   };
   await client.apply(tokenSecret(spec, new Date(context.now())) as unknown as KubeObject);
   try {
-    const server = controlPlaneUrl(context.config);
+    const server = serverFor(context, host.name);
     const text = bootstrapKubeconfig({ server, caPem: await context.trust.ensureCa() }, token);
     await host.put([{ path: BOOTSTRAP_KUBELET_CONF, content: Buffer.from(text), mode: SECRET_MODE }]);
     // The kubelet watches the directory only if it is there; else it looks every 20 seconds.
@@ -67,6 +68,11 @@ export async function bootstrapKubelet(context: PhaseContext, host: Host): Promi
       name: tokenSecretName(id),
     });
   }
+}
+
+/** Control planes join through one that serves, and use their own API server after that; workers use the endpoint. */
+function serverFor({ config, first, hostNamed }: PhaseContext, host: string): string {
+  return hostNamed(host).role === 'control-plane' ? localServerUrl(first) : controlPlaneUrl(config);
 }
 
 /** Signs the kubelet's request while `work` waits for the certificate; without a CA key others have to sign. */

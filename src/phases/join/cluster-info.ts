@@ -2,7 +2,7 @@ import type { KubeObject } from '../../cluster/client.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { clusterInfoConfigMap } from '../../join/cluster-info.js';
 import { outsideUrl } from '../../manifests/addresses.js';
-import { API, ENDPOINT, JOIN_RIGHTS } from '../artefacts.js';
+import { API, ENDPOINT } from '../artefacts.js';
 import { defineClusterPhase, type PhaseContext } from '../context.js';
 import { objectsVerdict } from '../objects-phase.js';
 
@@ -15,7 +15,7 @@ export const clusterInfo = defineClusterPhase({
   summary: 'ConfigMap cluster-info, from which a joining node learns address and CA',
   target: 'cluster',
   needs: [API, ENDPOINT],
-  provides: [JOIN_RIGHTS],
+  provides: [],
   check: async (context) => {
     const ca = context.trust.caCertificate();
     if (ca !== null) {

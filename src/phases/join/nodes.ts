@@ -47,17 +47,18 @@ function joinPhase({ bringsCa, ...phase }: JoinPhase) {
   });
 }
 
-const HOST_NEEDS = [API, ENDPOINT, JOIN_RIGHTS, RUNTIME, IMAGES, KUBELET_BINARIES];
+const HOST_NEEDS = [API, JOIN_RIGHTS, RUNTIME, IMAGES, KUBELET_BINARIES];
 
 export const joinWorker = joinPhase({
   name: 'join/worker',
   summary: 'workers into the cluster by TLS bootstrap, each with a short-lived token of its own',
   target: 'workers',
-  needs: HOST_NEEDS,
+  needs: [...HOST_NEEDS, ENDPOINT],
   provides: [NODES],
   bringsCa: true,
 });
 
+/** They need no endpoint: where that is out of order because of one of them, this is what brings it back. */
 export const joinControlPlane = joinPhase({
   name: 'join/control-plane',
   summary: 'kubelets of further control planes into the cluster by TLS bootstrap',

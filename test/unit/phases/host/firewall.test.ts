@@ -54,9 +54,8 @@ describe('an endpoint on the hosts', () => {
     port: 8443,
     virtualRouterId: 51,
   } as const;
-  const local = { provider: 'node-local', address: '127.0.0.1', port: 7443, expose: false } as const;
-  const withEndpoint = (endpoint: typeof virtual | typeof local | (typeof local & { expose: true })) =>
-    config({ spec: { ...spec, endpoint } });
+  const local = { provider: 'node-local' as const, address: '127.0.0.1', port: 7443, expose: false };
+  const withEndpoint = (endpoint: typeof virtual | typeof local) => config({ spec: { ...spec, endpoint } });
 
   it('needs its port and VRRP open on control planes that hold a virtual address in turn', () => {
     const wanted = openingsOf(withEndpoint(virtual), CP1);
