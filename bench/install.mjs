@@ -29,7 +29,13 @@ export async function install({ tool, machines, directory, log }) {
     const work =
       tool === 'keelson'
         ? keelsonUp({ ...common, clusterFile: machines.clusterFile })
-        : kubeadmUp({ ...common, nodes, labDirectory: machines.directory, payloads });
+        : kubeadmUp({
+            ...common,
+            nodes,
+            endpoint: config.cluster.controlPlaneEndpoint,
+            labDirectory: machines.directory,
+            payloads,
+          });
     const [own, seen] = await Promise.all([work, watcher.watch(since, failure.signal)]);
     return { tool, loadBefore, ...own, ...seen };
   } catch (error) {

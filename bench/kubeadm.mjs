@@ -1,11 +1,12 @@
 // The peer: kubeadm by a careful script. One ssh ControlMaster a node; all nodes provisioned at once by one tar
-// each; kubeadm init as soon as its own node is provisioned; flannel's manifest and all joins at once after it.
+// each; kubeadm init as soon as its own node is provisioned; flannel's manifest and all workers' joins at once after
+// it. Further control planes join one by one, with certificates that init uploaded: etcd takes one learner at a time.
 import { spawn } from 'node:child_process';
 import { appendFile, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { built } from './dist.mjs';
-import { NODE_DIRECTORY, TOKEN } from './payload.mjs';
+import { CERTIFICATE_KEY, NODE_DIRECTORY, TOKEN } from './payload.mjs';
 
 const IGNORE = '--ignore-preflight-errors=SystemVerification';
 
@@ -18,17 +19,18 @@ systemctl enable -q --now containerd
 systemctl enable -q kubelet
 ctr -n k8s.io images import --local ${NODE_DIRECTORY}/images.tar > /dev/null`;
 
-const INIT = `set -e
-kubeadm init --config ${NODE_DIRECTORY}/kubeadm.yaml ${IGNORE} --skip-token-print >&2
+/** @param flags for further control planes */
+const init = (flags) => `set -e
+kubeadm init ${flags} --config ${NODE_DIRECTORY}/kubeadm.yaml ${IGNORE} --skip-token-print >&2
 openssl x509 -pubkey -noout -in /etc/kubernetes/pki/ca.crt | openssl pkey -pubin -outform der | sha256sum | cut -d ' ' -f 1`;
 
 const FLANNEL = `kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f ${NODE_DIRECTORY}/flannel.yaml >&2`;
 
 /**
- * Makes the cluster. `payloads` are paths by role; what the nodes' commands say goes to `log`.
+ * Makes the cluster. `endpoint` is the controlPlaneEndpoint, or nothing; `payloads` are paths by role; what the nodes' commands say goes to `log`.
  * Returns milestones in milliseconds since `since`.
  */
-export async function kubeadmUp({ nodes, labDirectory, payloads, log, since, signal }) {
+export async function kubeadmUp({ nodes, endpoint, labDirectory, payloads, log, since, signal }) {
   const controls = await mkdtemp(join(tmpdir(), 'bench-ssh-'));
   const { sshArgv } = await built('lab/ssh.js');
   const milestones = {};
@@ -61,22 +63,31 @@ export async function kubeadmUp({ nodes, labDirectory, payloads, log, since, sig
 
   try {
     const first = nodes.find((node) => node.role === 'control-plane');
-    const workers = nodes.filter((node) => node !== first);
+    const planes = nodes.filter((node) => node.role === 'control-plane' && node !== first);
+    const workers = nodes.filter((node) => node.role === 'worker');
     const provisioned = new Map(nodes.map((node) => [node, provision(node)]));
     const all = Promise.all(provisioned.values()).then(() => reached('provisioned'));
     const initialised = provisioned.get(first).then(async () => {
-      const hash = await onNode(first, INIT);
+      const hash = await onNode(first, init(planes.length > 0 ? '--upload-certs' : ''));
       reached('init');
       return hash.trim();
     });
-    const join = async (node) => {
+    const join = async (node, flags = '') => {
       const [hash] = await Promise.all([initialised, provisioned.get(node)]);
       await onNode(
         node,
-        `kubeadm join ${first.address}:6443 --token ${TOKEN} --discovery-token-ca-cert-hash sha256:${hash} ${IGNORE} >&2`,
+        `kubeadm join ${endpoint ?? `${first.address}:6443`} --token ${TOKEN} --discovery-token-ca-cert-hash sha256:${hash} ${flags} ${IGNORE} >&2`,
       );
     };
-    await Promise.all([all, initialised.then(() => onNode(first, FLANNEL)), ...workers.map(join)]);
+    const joinPlanes = async () => {
+      for (const node of planes) await join(node, `--control-plane --certificate-key ${CERTIFICATE_KEY}`);
+    };
+    await Promise.all([
+      all,
+      initialised.then(() => onNode(first, FLANNEL)),
+      joinPlanes(),
+      ...workers.map((node) => join(node)),
+    ]);
     reached('returned');
     return milestones;
   } finally {

@@ -9,6 +9,8 @@ import { built } from './dist.mjs';
 
 export const NODE_DIRECTORY = '/var/lib/bench';
 export const TOKEN = 'abcdef.0123456789abcdef';
+/** Agreed on before, as the token is, so that nothing has to be read from the first control plane. */
+export const CERTIFICATE_KEY = '0123456789abcdef'.repeat(4);
 
 /** Paths of configuration that a node has before kubeadm runs on it; the rest is kubeadm's to write. */
 const PREPARED = /^\/(etc\/(modules-load\.d|sysctl\.d|containerd)|usr\/lib\/systemd|etc\/crictl\.yaml)/;
@@ -76,16 +78,23 @@ async function clusterFiles({ bundle, config, clusterText, host }) {
     apiVersion: 'kubeadm.k8s.io/v1beta4',
     kind: 'InitConfiguration',
     bootstrapTokens: [{ token: TOKEN, ttl: '1h0m0s' }],
+    certificateKey: CERTIFICATE_KEY,
     localAPIEndpoint: host.localAPIEndpoint,
     nodeRegistration: { name: host.nodeRegistration.name, criSocket: host.nodeRegistration.criSocket },
   };
   const yaml = (objects) => objects.map((object) => stringify(object, { compat: 'yaml-1.1' })).join('---\n');
+  const { controlPlaneEndpoint } = config.cluster;
+  // The cluster file may say it in spec.endpoint.
+  const withEndpoint = (document) =>
+    document.kind === 'ClusterConfiguration' && controlPlaneEndpoint
+      ? { ...document, controlPlaneEndpoint }
+      : document;
   const images = {
     flannel: imageByName(bundle, 'flannel').reference,
     cniPlugin: imageByName(bundle, 'flannel-cni-plugin').reference,
   };
   return {
-    'kubeadm.yaml': yaml([init, ...documents.filter(({ kind }) => kind !== 'Cluster')]),
+    'kubeadm.yaml': yaml([init, ...documents.filter(({ kind }) => kind !== 'Cluster').map(withEndpoint)]),
     'flannel.yaml': yaml(flannelObjects(config, images)),
   };
 }

@@ -19,9 +19,19 @@ const seconds = ({ median, min, max }) =>
 const plain = ({ median, min, max }, unit) => `${median} ${unit} (${min}–${max})`;
 const row = (...cells) => `| ${cells.join(' | ')} |`;
 
-function installation({ at, machine, workers, pairs, keelson, kubeadm, ratio, loadBefore }) {
+function installation({
+  at,
+  machine,
+  controlPlanes = 1,
+  workers,
+  pairs,
+  keelson,
+  kubeadm,
+  ratio,
+  loadBefore,
+}) {
   return [
-    `**A cluster of 1 control plane and ${workers} workers**, pairs of runs: ${pairs}; median (least–greatest). Measured ${at} on ${machine}; load before the runs ${loadBefore.min}–${loadBefore.max}.`,
+    `**A cluster of ${controlPlanes} control ${controlPlanes === 1 ? 'plane' : 'planes'} and ${workers} workers**, pairs of runs: ${pairs}; median (least–greatest). Measured ${at} on ${machine}; load before the runs ${loadBefore.min}–${loadBefore.max}.`,
     '',
     row('', 'keelson', 'kubeadm script'),
     row('---', '---', '---'),
@@ -56,8 +66,12 @@ function costs({ plan, apply, start }) {
 
 /** All results as markdown. */
 export function tables(results) {
-  const parts = results.installation === undefined ? [] : [...installation(results.installation), ''];
-  return [...parts, ...costs(results), ''].join('\n');
+  const { installation: small, severalControlPlanes: large } = results;
+  const parts = [small, large].flatMap((measured) =>
+    measured === undefined ? [] : [...installation(measured), ''],
+  );
+  const rest = costs(results);
+  return [...parts, ...(rest.length > 2 ? [...rest, ''] : [])].join('\n');
 }
 
 /** Puts the tables between the markers of a markdown file. */

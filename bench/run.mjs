@@ -1,7 +1,7 @@
 #!/usr/bin/env zx
 // keelson beside a careful kubeadm script, on the same machines and bundle, taking turns; and what plan costs.
 // docs/benchmarks.md says what is measured. Needs root on Linux.
-// Usage: npm run bench -- [--runs 3] [--workers 2] [--only keelson|kubeadm|plan|memory] [--name bench]
+// Usage: npm run bench -- [--runs 3] [--control-planes 1] [--workers 2] [--only keelson|kubeadm|plan|memory] [--name bench]
 //   [--out FILE] [--docs FILE]   where results go; with --only keelson or kubeadm they are only printed
 import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
@@ -16,13 +16,16 @@ import { spread } from './statistics.mjs';
 import { measurePlan, measureStart } from './unchanged.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const { runs: pairs = 3, workers = 2, only, name = 'bench' } = argv;
+const { runs: pairs = 3, 'control-planes': controlPlanes = 1, workers = 2, only, name = 'bench' } = argv;
 const out = argv.out ?? here('results.json');
 const docs = argv.docs ?? here('../docs/benchmarks.md');
 
 const wanted = [undefined, 'keelson', 'kubeadm', 'plan', 'memory'];
-if (!wanted.includes(only) || !Number.isInteger(pairs) || pairs < 1 || !Number.isInteger(workers)) {
-  console.error('usage: npm run bench -- [--runs N] [--workers N] [--only keelson|kubeadm|plan|memory]');
+const counts = [pairs, controlPlanes, workers + 1];
+if (!wanted.includes(only) || !counts.every((count) => Number.isInteger(count) && count > 0)) {
+  console.error(
+    'usage: npm run bench -- [--runs N] [--control-planes N] [--workers N] [--only keelson|kubeadm|plan|memory]',
+  );
   process.exit(2);
 }
 await access(CLI).catch(() => {
@@ -32,7 +35,7 @@ await access(CLI).catch(() => {
 
 const directory = await mkdtemp(join(tmpdir(), 'keelson-bench-'));
 const log = join(directory, 'log');
-const machines = lab({ name, directory, workers });
+const machines = lab({ name, directory, controlPlanes, workers });
 process.once('SIGINT', () => machines.down().finally(() => process.exit(130)));
 
 const report = (run) => {
@@ -51,7 +54,7 @@ async function series() {
     const both = {};
     for (const tool of order) {
       both[tool] = await run(tool);
-      if (tool === 'keelson' && pair === pairs - 1) plan = await planOn();
+      if (controlPlanes === 1 && tool === 'keelson' && pair === pairs - 1) plan = await planOn();
     }
     results.push(both);
   }
@@ -60,24 +63,28 @@ async function series() {
       MILESTONES.map((milestone) => [milestone, spread(results.map((both) => both[tool][milestone]))]),
     );
   const all = results.flatMap(({ keelson, kubeadm }) => [keelson, kubeadm]);
+  const installation = {
+    at: new Date().toISOString().slice(0, 10),
+    machine: `${cpus().length} cores (${cpus()[0].model}), ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node.js ${process.version}`,
+    controlPlanes,
+    workers,
+    pairs,
+    keelson: of('keelson'),
+    kubeadm: of('kubeadm'),
+    ratio: spread(
+      results.map(({ keelson, kubeadm }) => keelson.done / kubeadm.done),
+      2,
+    ),
+    loadBefore: spread(
+      all.map(({ loadBefore }) => loadBefore),
+      1,
+    ),
+    runs: all,
+  };
+  // What an unchanged cluster costs is told of the smaller one.
+  if (controlPlanes > 1) return { severalControlPlanes: installation };
   return {
-    installation: {
-      at: new Date().toISOString().slice(0, 10),
-      machine: `${cpus().length} cores (${cpus()[0].model}), ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node.js ${process.version}`,
-      workers,
-      pairs,
-      keelson: of('keelson'),
-      kubeadm: of('kubeadm'),
-      ratio: spread(
-        results.map(({ keelson, kubeadm }) => keelson.done / kubeadm.done),
-        2,
-      ),
-      loadBefore: spread(
-        all.map(({ loadBefore }) => loadBefore),
-        1,
-      ),
-      runs: all,
-    },
+    installation,
     apply: { peakMB: spread(results.map(({ keelson }) => keelson.peakMB)) },
     plan,
   };
@@ -86,7 +93,8 @@ async function series() {
 const planOn = () => measurePlan({ clusterFile: machines.clusterFile, log });
 
 async function measure() {
-  if (only === undefined) return { ...(await series()), start: await measureStart() };
+  if (only === undefined)
+    return { ...(await series()), ...(controlPlanes > 1 ? {} : { start: await measureStart() }) };
   if (only === 'keelson' || only === 'kubeadm') {
     for (let index = 0; index < pairs; index += 1) await run(only);
     return null;
