@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa, type Result } from 'execa';
 
-const CLI = fileURLToPath(new URL('../../dist/bin/keelson.js', import.meta.url));
+export const CLI = fileURLToPath(new URL('../../dist/bin/keelson.js', import.meta.url));
 
 /** Working directory of all labs of one test run; `.ci/run` removes what a crash leaves in it. */
 export const WORK = process.env.KEELSON_E2E_DIR ?? mkdtempSync(join(tmpdir(), 'keelson-e2e-'));
