@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici';
 import { KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
 import type { HostReader } from '../host/types.js';
-import { type ClientCredentials, type Endpoint, tlsAgent } from './tls-agent.js';
+import { type ClientCredentials, type Endpoint, isLost, tlsAgent } from './tls-agent.js';
 
 /** A Kubernetes object as the API carries it. */
 export interface KubeObject {
@@ -90,7 +90,7 @@ export function refOf(object: KubeObject): ObjectRef {
 /**
  * A client of the API server at `address:port` as `host` sees it, through the host's SSH connection.
  * @param servername what the server's certificate is checked for; default the Service's name, which each has
- * Errors: CONNECTION (retryable) while nothing answers, API with the server's own message otherwise;
+ * Errors: CONNECTION (retryable until the host's SSH connection is lost) while nothing answers, API with the server's own message otherwise;
  * 409 is CONFLICT; 429 and 5xx are retryable.
  */
 export function clusterClient(
@@ -120,6 +120,7 @@ export function clusterClient(
       });
     } catch (error) {
       if (signal.aborted) throw toKeelsonError(signal.reason);
+      if (isLost(error)) throw error;
       const cause = error instanceof Error ? error.message : String(error);
       throw new KeelsonError(
         'CONNECTION',

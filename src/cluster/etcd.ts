@@ -1,6 +1,6 @@
 import { KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
 import type { HostReader } from '../host/types.js';
-import { type ClientCredentials, type Endpoint, tlsAgent } from './tls-agent.js';
+import { type ClientCredentials, type Endpoint, isLost, tlsAgent } from './tls-agent.js';
 
 /** A member of an etcd cluster. `name` is '' until the member has started for the first time. */
 export interface EtcdMember {
@@ -73,7 +73,7 @@ export const DEFAULT_QUOTA_BYTES = 2 * 1024 ** 3;
 /**
  * A client of the etcd member on `host`, or of the one at `endpoint` as `host` sees it, by etcd's JSON gateway
  * through the host's SSH connection.
- * Errors: CONNECTION (retryable) while nothing answers, CONFLICT for what etcd refuses for now, API otherwise.
+ * Errors: CONNECTION (retryable until the host's SSH connection is lost) while nothing answers, CONFLICT for what etcd refuses for now, API otherwise.
  */
 export function etcdClient(
   host: HostReader,
@@ -99,6 +99,7 @@ export function etcdClient(
       text = await response.body.text();
     } catch (error) {
       if (signal.aborted) throw toKeelsonError(signal.reason);
+      if (isLost(error)) throw error;
       const cause = error instanceof Error ? error.message : String(error);
       throw new KeelsonError('CONNECTION', `etcd does not answer: ${cause}`, {
         host: host.name,

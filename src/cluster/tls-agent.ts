@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as tlsConnect } from 'node:tls';
 import { Agent } from 'undici';
+import { KeelsonError } from '../errors/keelson-error.js';
 import type { HostReader } from '../host/types.js';
 
 export interface ClientCredentials {
@@ -15,6 +16,11 @@ export interface Endpoint {
   /** As the host sees it. */
   address: string;
   port: number;
+}
+
+/** Whether the way to the host is gone for good, so that asking again is in vain. */
+export function isLost(error: unknown): error is KeelsonError {
+  return error instanceof KeelsonError && error.code === 'CONNECTION' && !error.retryable;
 }
 
 /**

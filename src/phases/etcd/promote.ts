@@ -7,6 +7,9 @@ import { etcdPeerUrl } from '../../manifests/static-pods/etcd.js';
 import type { PhaseContext } from '../context.js';
 import { firstMember } from '../etcd-access.js';
 
+/** A member starts within seconds. */
+const LATE_MS = 10_000;
+
 /** A join that was interrupted between start and promotion leaves a learner that works but never votes. */
 export async function promoteMember(context: PhaseContext, host: Host): Promise<void> {
   const peerURL = etcdPeerUrl(context.hostNamed(host.name));
@@ -26,6 +29,8 @@ export async function promoteWhenReady(
   id: string,
   host: string,
 ): Promise<void> {
+  // A member on a host that is gone does not start: then the lost connection ends the wait.
+  const late = context.now() + LATE_MS;
   const limit = parseGoDuration(context.config.joinTimeouts.etcdAPICall);
   await waitUntil(
     async () => {
@@ -37,7 +42,10 @@ export async function promoteWhenReady(
         });
       }
       if (!member.learner) return { met: true, state: '' };
-      if (member.name === '') return { met: false, state: 'the member has not started yet' };
+      if (member.name === '') {
+        if (context.now() > late) await context.reader(host).query(['true'], { signal: context.signal });
+        return { met: false, state: 'the member has not started yet' };
+      }
       await client.promote(id);
       return { met: true, state: '' };
     },
