@@ -131,6 +131,18 @@ describe('control planes whose join is cut off', () => {
     await expectWhole();
   });
 
+  it('lets kubeadm join one by hand with the certificates that init uploaded', async () => {
+    await takeOut('cp3');
+    const init = ['init', '--upload-certs', '-c', lab.clusterFile, '-o', 'json'];
+    const { certificateKey } = JSON.parse(await succeed(...init)) as { certificateKey: string };
+    const token = ['token', 'create', '-c', lab.clusterFile, '--print-join-command'];
+    const join = (await succeed(...token, '--certificate-key', certificateKey)).trim();
+    await onNode(lab, 'cp3', `${join} --ignore-preflight-errors=SystemVerification`);
+    expect(await etcdMembers(lab, 'cp1')).toEqual(voters(...PLANES));
+    await succeed('apply', '-c', lab.clusterFile);
+    await expectWhole();
+  });
+
   it('takes a member back that someone took out, and one that lost its data', async () => {
     const id = await onNode(lab, 'cp1', `${ETCDCTL} member list | grep ', cp3,' | cut -d, -f1`);
     await onNode(lab, 'cp1', `${ETCDCTL} member remove ${id.trim()}`);

@@ -1,0 +1,23 @@
+import { expect } from 'vitest';
+import { type E2eLab, keelson } from '../e2e/support.js';
+
+export const PLANES = ['cp1', 'cp2', 'cp3'];
+
+/** An apply would change nothing. */
+export async function expectNothingToPlan(lab: E2eLab): Promise<void> {
+  const plan = await keelson(['plan', '-c', lab.clusterFile, '--detailed-exitcode']);
+  expect(plan.stdout).toContain('Nothing to change');
+  expect(plan.exitCode).toBe(0);
+}
+
+/** Says what was seen, for docs/high-availability.md. */
+export function figure(what: string, ms: number): void {
+  process.stdout.write(`figure: ${what}: ${(ms / 1000).toFixed(1)} s\n`);
+}
+
+/** `text` of a cluster file with only these of the hosts whose names match, in its own order. */
+export function withHosts(text: string, pattern: RegExp, names: readonly string[]): string {
+  return text.replace(/ {4}- name: (\S+)\n(?: {6}.*\n)*/g, (block, name: string) =>
+    !pattern.test(name) || names.includes(name) ? block : '',
+  );
+}
