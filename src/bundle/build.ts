@@ -1,16 +1,15 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Bundle, loadBundle } from './bundle.js';
+import type { Bundle } from './bundle.js';
 import { outputOf } from './cache.js';
 import { buildAll, componentsOf } from './components.js';
+import { finishDirectory, lockBytes } from './directory.js';
 import type { OnBundleEvent } from './events.js';
 import { FILE_MODE, FILE_ROLES, FILE_TABLE } from './file-table.js';
-import { imageIndex, OCI_LAYOUT } from './image.js';
 import { imageTable } from './image-table.js';
-import { type BundleImage, type BundleLock, LOCK_FILE, renderLock } from './lock.js';
-import { renewPapers } from './papers.js';
+import type { BundleImage, BundleLock } from './lock.js';
 import { releaseFor } from './releases.js';
-import { storeBlob, storeImage, writeWhole } from './store.js';
+import { storeBlob, storeImage } from './store.js';
 
 export interface BuildOptions {
   /** With leading v. */
@@ -79,25 +78,16 @@ export async function buildBundle(options: BuildOptions): Promise<Bundle> {
     files,
     images,
   };
-  await writeWhole(join(outDir, 'oci-layout'), OCI_LAYOUT);
-  await writeWhole(join(outDir, 'index.json'), imageIndex(images, lock.architecture));
-  await writeWhole(join(outDir, LOCK_FILE), renderLock(lock));
-  await renewPapers({ dir: outDir, lock });
-  const kept = new Map(
-    [...files, ...images.flatMap((image) => image.blobs)].map((blob) => [blob.sha256, blob]),
-  );
-  for (const name of await readdir(store)) {
-    if (!kept.has(name)) await rm(join(store, name), { force: true });
-  }
+  const bundle = await finishDirectory(outDir, lock);
   onEvent({
     kind: 'bundle',
     dir: outDir,
     kubernetesVersion,
     files: files.length,
     images: images.length,
-    bytes: total([...kept.values()]),
+    bytes: lockBytes(lock),
   });
-  return loadBundle(outDir);
+  return bundle;
 }
 
 function total(blobs: readonly { size: number }[]): number {

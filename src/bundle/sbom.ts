@@ -16,6 +16,8 @@ interface Package {
   purl?: string;
   sha256?: string;
   fileName?: string;
+  /** Where it was downloaded. */
+  location?: string;
 }
 
 /** A bill of materials in SPDX 2.3 (JSON); the same lock gives the same bytes. */
@@ -24,10 +26,11 @@ export function sbomOf(lock: BundleLock, lockText: Buffer): Buffer {
     ...lock.components.map(
       ({ name, version, module }): Package => ({
         id: `component-${name}`,
-        name: module === '' ? name : module,
+        name: /^(https:|$)/.test(module) ? name : module,
         version,
         purpose: 'SOURCE',
-        ...(module === '' ? {} : { purl: `pkg:golang/${module}@${version}` }),
+        ...(module.startsWith('https://') ? { location: module } : {}),
+        ...(/^(https:|$)/.test(module) ? {} : { purl: `pkg:golang/${module}@${version}` }),
       }),
     ),
     ...lock.packages.map(
@@ -120,14 +123,14 @@ export function checkSbom(sbom: Buffer, lock: BundleLock, place: string): void {
     });
 }
 
-function spdxPackage({ id, name, version, purpose, purl, sha256, fileName }: Package) {
+function spdxPackage({ id, name, version, purpose, purl, sha256, fileName, location }: Package) {
   return {
     SPDXID: refOf(id),
     name,
     versionInfo: version,
     ...(fileName === undefined ? {} : { packageFileName: fileName }),
     primaryPackagePurpose: purpose,
-    downloadLocation: 'NOASSERTION',
+    downloadLocation: location ?? 'NOASSERTION',
     filesAnalyzed: false,
     licenseConcluded: 'NOASSERTION',
     licenseDeclared: 'NOASSERTION',

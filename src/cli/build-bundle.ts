@@ -1,8 +1,7 @@
 import { buildBundle } from '../bundle/build.js';
 import type { Bundle } from '../bundle/bundle.js';
-import type { BundleEvent } from '../bundle/events.js';
 import { installTools, missingTools, requireReady } from '../bundle/tools.js';
-import { bytes } from '../report/table.js';
+import { bundleLine, bundleProgress } from './bundle-progress.js';
 import { cacheDir } from './cache.js';
 import type { CliIO, GlobalOptions } from './command.js';
 
@@ -21,13 +20,7 @@ export async function buildBundleWithProgress(
 ): Promise<Bundle> {
   const { kubernetesVersion, outDir } = request;
   const cache = cacheDir(io);
-  const write = (line: string) => {
-    io.stderr.write(
-      global.logFormat === 'json'
-        ? `${JSON.stringify({ type: 'bundle', text: line })}\n`
-        : `bundle: ${line}\n`,
-    );
-  };
+  const write = bundleLine(io, global);
   const readiness = await missingTools({ kubernetesVersion, cacheDir: cache });
   if (
     readiness.missing.length > 0 &&
@@ -46,31 +39,6 @@ export async function buildBundleWithProgress(
     cacheDir: cache,
     outDir,
     signal: io.stop,
-    onEvent: (event) => {
-      const line = lineOf(event, global.verbose);
-      if (line !== null) write(line);
-    },
+    onEvent: bundleProgress(io, global),
   });
-}
-
-function lineOf(event: BundleEvent, verbose: boolean): string | null {
-  switch (event.kind) {
-    case 'component': {
-      const name = `${event.name} ${event.version}`;
-      if (event.state === 'started')
-        return `${name}: building, about ${event.estimateSeconds} s (${minutes(event.remainingSeconds)} to go in all)`;
-      if (event.state === 'progress') return verbose ? `${name}: ${event.detail}` : null;
-      return event.state === 'cached'
-        ? `${name}: from the cache`
-        : `${name}: built in ${event.seconds.toFixed(0)} s`;
-    }
-    case 'image':
-      return verbose ? `image ${event.reference} ${bytes(event.size)}` : null;
-    case 'bundle':
-      return `${event.dir}: ${event.files} files, ${event.images} images, ${bytes(event.bytes)}`;
-  }
-}
-
-function minutes(seconds: number): string {
-  return seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
 }

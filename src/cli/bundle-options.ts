@@ -7,6 +7,7 @@ import { isEncryptedKey, signBundleFiles } from '../bundle/signature.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { bytes } from '../report/table.js';
 import { readPublicKeys } from '../workflows/cluster-bundle.js';
+import { bundleLine } from './bundle-progress.js';
 import { bundleDir, cacheDir, DEFAULT_KUBERNETES_VERSION } from './cache.js';
 import type { CliIO, GlobalOptions } from './command.js';
 
@@ -100,10 +101,7 @@ export function bytesProgress(what: string, io: CliIO, global: GlobalOptions) {
     const tenth = total === 0 ? 10 : Math.floor((done / total) * 10);
     if (tenth === shown) return;
     shown = tenth;
-    const text = `${what}: ${bytes(done)} of ${bytes(total)}`;
-    io.stderr.write(
-      global.logFormat === 'json' ? `${JSON.stringify({ type: 'bundle', text })}\n` : `bundle: ${text}\n`,
-    );
+    bundleLine(io, global)(`${what}: ${bytes(done)} of ${bytes(total)}`);
   };
 }
 

@@ -12,5 +12,10 @@ export function bundleDir(io: CliIO, kubernetesVersion: string): string {
   return join(cacheDir(io), 'bundles', kubernetesVersion);
 }
 
+/** Where `bundle pull` writes unless told otherwise. */
+export function upstreamDir(io: CliIO, kubernetesVersion: string, architecture: string): string {
+  return join(cacheDir(io), 'bundles', `${kubernetesVersion}-upstream-${architecture}`);
+}
+
 /** The version that labs and bundles get unless told otherwise. */
 export const DEFAULT_KUBERNETES_VERSION = 'v1.36.3';

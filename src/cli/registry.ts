@@ -64,6 +64,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     'compile and assemble everything a cluster needs',
     () => import('./commands/bundle-build.js'),
   ),
+  entry(
+    'bundle pull',
+    'a bundle of the official releases, or from an OCI registry',
+    () => import('./commands/bundle-pull.js'),
+  ),
+  entry(
+    'bundle push',
+    'a bundle, or its images, into an OCI registry',
+    () => import('./commands/bundle-push.js'),
+  ),
+  entry(
+    'bundle serve',
+    'this machine as a registry and file server of bundles',
+    () => import('./commands/bundle-serve.js'),
+  ),
   entry('bundle inspect', 'what a bundle holds', () => import('./commands/bundle-inspect.js')),
   entry(
     'bundle verify',

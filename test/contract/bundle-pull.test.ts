@@ -1,0 +1,335 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer, type RequestListener } from 'node:http';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { Bundle } from '../../src/bundle/bundle.js';
+import { readMirrors } from '../../src/bundle/mirrors.js';
+import { bundleServer } from '../../src/bundle/serve/server.js';
+import { type PullOptions, pullBundle } from '../../src/bundle/upstream/pull.js';
+import { type Fault, type Faults, faultyServer, listen, type TestTls, testTls } from './faulty-server.js';
+import { mirrorOf, officialFiles, officialImages, VERSION } from './upstream-standin.js';
+
+let files: Map<string, Buffer>;
+let images: Bundle;
+let tls: TestTls;
+let shared: string;
+
+beforeAll(async () => {
+  shared = await mkdtemp(join(tmpdir(), 'keelson-upstream-'));
+  files = await officialFiles();
+  images = await officialImages(join(shared, 'images'));
+  tls = await testTls();
+});
+afterAll(() => rm(shared, { recursive: true, force: true }));
+
+async function scratch(): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'keelson-pull-'));
+  onTestFinished(() => rm(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+interface Setting {
+  files?: Faults;
+  registry?: Faults;
+  tls?: TestTls;
+  /** In place of the registry itself. */
+  around?: (registry: RequestListener) => RequestListener;
+  login?: string;
+}
+
+/** A mirror of release sites and one of registries, the mirrors file that names them, and a pull from there. */
+async function mirrored(setting: Setting = {}) {
+  const dir = await scratch();
+  const serving = setting.tls ?? tls;
+  const inner = bundleServer([images]);
+  const registry: RequestListener = (request, response) => void inner.emit('request', request, response);
+  const fileServer = await faultyServer(serving, mirrorOf(files), setting.files);
+  const registryServer = await faultyServer(
+    serving,
+    setting.around?.(registry) ?? registry,
+    setting.registry,
+  );
+  await writeFile(join(dir, 'ca.pem'), serving.caPem);
+  await writeFile(join(dir, 'password'), 'secret\n');
+  const place = (url: string) => `{url: '${url}', ca: ca.pem${setting.login ?? ''}}`;
+  await writeFile(
+    join(dir, 'mirrors.yaml'),
+    `files:
+  https://dl.k8s.io: ${place(`${fileServer.url}/dl.k8s.io`)}
+  https://github.com: ${place(`${fileServer.url}/github.com`)}
+registries:
+  registry.k8s.io: ${place(registryServer.url)}
+  ghcr.io: ${place(registryServer.url)}
+`,
+  );
+  const mirrors = await readMirrors(join(dir, 'mirrors.yaml'));
+  const pull = (options: Partial<PullOptions> = {}) =>
+    pullBundle({
+      kubernetesVersion: VERSION,
+      architecture: 'amd64',
+      outDir: () => join(dir, 'bundle'),
+      cacheDir: join(dir, 'cache'),
+      mirrors,
+      retry: { backoffMs: 5 },
+      ...options,
+    });
+  return { dir, pull, fileServer, registryServer };
+}
+
+/** A fault at the first request whose path has this in it, and no other. */
+function first(part: string, fault: Fault): Faults {
+  let done = false;
+  return (path) => {
+    if (done || !path.includes(part)) return null;
+    done = true;
+    return fault;
+  };
+}
+
+const always =
+  (part: string, fault: Fault): Faults =>
+  (path) =>
+    path.includes(part) ? fault : null;
+
+const KUBELET = '/bin/linux/amd64/kubelet';
+const largestBlob = () =>
+  [...images.lock.images.flatMap(({ blobs }) => blobs)].sort((a, b) => b.size - a.size)[0]?.sha256 ?? '';
+
+describe('bundle pull', () => {
+  it('takes programs and images, each once, and asks again for nothing that is there', async () => {
+    const { pull, fileServer, registryServer } = await mirrored();
+    const { lock } = await pull();
+    expect(lock).toMatchObject({ kubernetesVersion: VERSION, architecture: 'amd64', source: 'upstream' });
+    expect(lock.files.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['kubelet', 'ctr', 'runc', 'flannel', 'portmap']),
+    );
+    expect(lock.images).toEqual(images.lock.images);
+    const blobs = registryServer.requests.filter((request) => request.includes('/blobs/'));
+    expect(new Set(blobs).size).toBe(blobs.length);
+    const before = [fileServer.requests.length, blobs.length];
+    const second = await pull();
+    expect(second.lock).toEqual(lock);
+    // Checksums are read again, files and blobs are not.
+    expect(fileServer.requests.slice(before[0]).every((request) => /\.sha256(sum)?$/.test(request))).toBe(
+      true,
+    );
+    expect(registryServer.requests.filter((request) => request.includes('/blobs/')).length).toBe(before[1]);
+  });
+
+  it('finds the newest patch release of a minor version', async () => {
+    const { pull } = await mirrored();
+    expect((await pull({ kubernetesVersion: 'v1.36' })).lock.kubernetesVersion).toBe(VERSION);
+  });
+
+  it.each([1, 100, 65_536, 299_999])('goes on where a file broke off after %i bytes', async (after) => {
+    const ranges: string[] = [];
+    const { pull } = await mirrored({
+      files: (path, headers) => {
+        if (!path.endsWith(KUBELET)) return null;
+        ranges.push(headers.range ?? 'all');
+        return ranges.length === 1 ? { kind: 'cut', after } : null;
+      },
+    });
+    await pull();
+    expect(ranges[0]).toBe('all');
+    expect(Number(/^bytes=(\d+)-$/.exec(ranges[1] ?? '')?.[1] ?? 0)).toBeLessThanOrEqual(after);
+    expect(ranges).toHaveLength(2);
+  });
+
+  it('goes on at the next run where a blob broke off for good', async () => {
+    let broken = true;
+    const ranges: string[] = [];
+    const { pull, dir } = await mirrored({
+      registry: (path, headers) => {
+        if (!path.includes(`/blobs/sha256:${largestBlob()}`)) return null;
+        ranges.push(headers.range ?? 'all');
+        return broken ? { kind: 'cut', after: 70_000 } : null;
+      },
+    });
+    await expect(pull({ retry: { attempts: 1 } })).rejects.toMatchObject({ code: 'CONNECTION' });
+    expect(await readdir(dir)).not.toContain('bundle');
+    broken = false;
+    await pull();
+    expect(ranges.at(-1)).toMatch(/^bytes=[1-9]\d*-$/);
+  });
+
+  it.each([
+    ['a program', { files: always(KUBELET, { kind: 'flip', at: 1000 }) }, /kubelet: has sha256/],
+    [
+      'a checksum',
+      { files: first('runc.sha256sum', { kind: 'flip', at: 90 }) },
+      /runc\.amd64: has sha256|no checksum/,
+    ],
+  ] as [string, Setting, RegExp][])(
+    'refuses %s that is not what it should be',
+    async (_what, setting, message) => {
+      const { pull, dir } = await mirrored(setting);
+      await expect(pull()).rejects.toMatchObject({ code: 'BUNDLE', message: expect.stringMatching(message) });
+      expect(await readdir(dir)).not.toContain('bundle');
+    },
+  );
+
+  it('refuses a blob and a manifest of another digest', async () => {
+    for (const part of [`/blobs/sha256:${largestBlob()}`, '/manifests/v1.36.3']) {
+      const { pull, dir } = await mirrored({ registry: always(part, { kind: 'flip', at: 50 }) });
+      await expect(pull()).rejects.toMatchObject({
+        code: 'BUNDLE',
+        message: expect.stringMatching(/has (sha256|digest)/),
+      });
+      expect(await readdir(dir)).not.toContain('bundle');
+    }
+  });
+
+  it('comes back after 429, 503 and a server that says nothing, when the server wants it', async () => {
+    const times: number[] = [];
+    const { pull } = await mirrored({
+      files: (path) => {
+        if (!path.endsWith(KUBELET)) return null;
+        times.push(Date.now());
+        if (times.length === 1) return { kind: 'status', status: 429, headers: { 'retry-after': '1' } };
+        return times.length === 2 ? { kind: 'stall', after: 10_000 } : null;
+      },
+      registry: first('/manifests/', { kind: 'status', status: 503 }),
+    });
+    await pull({ web: { idleMs: 1_000 } });
+    expect(times).toHaveLength(3);
+    expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(1000);
+  });
+
+  it('gives up on a server that stays busy, and says so', async () => {
+    const { pull } = await mirrored({ files: always(KUBELET, { kind: 'status', status: 503 }) });
+    await expect(pull({ retry: { backoffMs: 1, attempts: 3 } })).rejects.toMatchObject({
+      code: 'CONNECTION',
+      message: expect.stringContaining('answers 503'),
+    });
+  });
+
+  it('says that a certificate has expired, and tries no further', async () => {
+    const { pull, fileServer } = await mirrored({ tls: await testTls(3) });
+    await expect(pull()).rejects.toMatchObject({
+      code: 'CONNECTION',
+      message: expect.stringContaining('certificate has expired'),
+      retryable: false,
+    });
+    expect(fileServer.requests).toEqual([]);
+  });
+
+  it('says that a certificate is of an unknown CA', async () => {
+    const { pull } = await mirrored();
+    const others = await mirrored();
+    const mirrors = await readMirrors(join(others.dir, 'mirrors.yaml'));
+    const without = {
+      ...mirrors,
+      files: new Map([...mirrors.files].map(([key, place]) => [key, { ...place, caFile: null }])),
+      registries: new Map([...mirrors.registries].map(([key, place]) => [key, { ...place, caFile: null }])),
+    };
+    await expect(pull({ mirrors: without })).rejects.toMatchObject({
+      code: 'CONNECTION',
+      message: expect.stringContaining('unknown CA'),
+    });
+  });
+
+  it('says what is not there', async () => {
+    const { pull } = await mirrored();
+    await expect(pull({ kubernetesVersion: 'v1.36.9' })).rejects.toMatchObject({
+      code: 'BUNDLE',
+      message: expect.stringContaining('is not there'),
+    });
+    await expect(pull({ kubernetesVersion: 'v1.20.0' })).rejects.toMatchObject({
+      code: 'BUNDLE',
+      hint: expect.stringContaining('--versions'),
+    });
+  });
+
+  it('takes versions from a file, and images of another repository', async () => {
+    const { pull, registryServer } = await mirrored();
+    const wanted = pull({ versions: { 'v1.36': { etcd: '3.9.9-0' } } });
+    await expect(wanted).rejects.toMatchObject({ code: 'BUNDLE' });
+    expect(registryServer.requests).toContain('GET /v2/etcd/manifests/3.9.9-0');
+  });
+});
+
+describe('authentication', () => {
+  const LOGIN = ', username: reader, passwordFile: password';
+  const basic = `Basic ${Buffer.from('reader:secret').toString('base64')}`;
+
+  it('answers a registry that wants a user name and a password', async () => {
+    const around =
+      (inner: RequestListener): RequestListener =>
+      (request, response) => {
+        if (request.headers.authorization === basic) inner(request, response);
+        else response.writeHead(401, { 'www-authenticate': 'Basic realm="r"' }).end();
+      };
+    const { pull } = await mirrored({ around, login: LOGIN });
+    expect((await pull()).lock.images).toHaveLength(images.lock.images.length);
+    const without = await mirrored({ around });
+    await expect(without.pull()).rejects.toMatchObject({ code: 'AUTHENTICATION' });
+  });
+
+  it('gets bearer tokens where the registry sends it, one for a repository, and a new one when it is refused', async () => {
+    const scopes: string[] = [];
+    let valid = 0;
+    const around =
+      (inner: RequestListener): RequestListener =>
+      (request, response) => {
+        const url = new URL(request.url ?? '', `https://${request.headers.host}`);
+        if (url.pathname === '/token') {
+          if (request.headers.authorization !== basic) {
+            response.writeHead(401).end();
+            return;
+          }
+          scopes.push(`${url.searchParams.get('service')} ${url.searchParams.get('scope')}`);
+          valid += 1;
+          response.end(JSON.stringify({ token: `t${valid}` }));
+          return;
+        }
+        // Every token is good until the next one is given out.
+        const repository = /^\/v2\/(.+)\/(?:manifests|blobs)\//.exec(url.pathname)?.[1];
+        if (request.headers.authorization === `Bearer t${valid}` && valid > 0) inner(request, response);
+        else
+          response
+            .writeHead(401, {
+              'www-authenticate': `Bearer realm="https://${request.headers.host}/token",service="reg",scope="repository:${repository}:pull"`,
+            })
+            .end();
+      };
+    const { pull } = await mirrored({ around, login: LOGIN });
+    await pull({ parallel: 1 });
+    expect(scopes).toContain('reg repository:kube-proxy:pull');
+    await expect((await mirrored({ around })).pull()).rejects.toMatchObject({ code: 'AUTHENTICATION' });
+  });
+
+  it('sends no login to a token service without encryption', async () => {
+    const around = (): RequestListener => (_request, response) => {
+      response.writeHead(401, { 'www-authenticate': 'Bearer realm="http://elsewhere.example/token"' }).end();
+    };
+    const { pull } = await mirrored({ around, login: LOGIN });
+    await expect(pull()).rejects.toMatchObject({
+      code: 'AUTHENTICATION',
+      message: expect.stringContaining('without encryption'),
+    });
+  });
+});
+
+it('goes through a proxy, except to hosts that are reached directly', async () => {
+  const tunnels: string[] = [];
+  const proxy = createServer();
+  proxy.on('connect', (request, socket) => {
+    tunnels.push(request.url ?? '');
+    const [host = '', port = ''] = (request.url ?? '').split(':');
+    const upstream = connect(Number(port), host, () => {
+      socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      upstream.pipe(socket).pipe(upstream);
+    });
+    for (const one of [upstream, socket]) one.on('error', () => socket.destroy());
+  });
+  const url = `http://127.0.0.1:${await listen(proxy)}`;
+  const { pull, fileServer } = await mirrored();
+  await pull({ web: { httpsProxy: url } });
+  expect(tunnels).toContain(fileServer.url.slice('https://'.length));
+  const before = tunnels.length;
+  await (await mirrored()).pull({ web: { httpsProxy: url, noProxy: '127.0.0.1' } });
+  expect(tunnels).toHaveLength(before);
+});
