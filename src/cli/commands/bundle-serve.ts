@@ -10,8 +10,8 @@ import { type CliIO, defineCommand } from '../command.js';
 
 export const command = defineCommand({
   name: 'bundle serve',
-  summary: 'this machine as a registry and file server of bundles, read-only, until interrupted',
-  details: `Images as /v2/ (also as a mirror: containerd says for which registry it asks), programs as
+  summary: 'this machine as a registry and file server of bundles',
+  details: `Read-only, until interrupted. Images as /v2/ (also as a mirror: containerd says for which registry it asks), programs as
 /release/VERSION/bin/linux/ARCH/NAME and /files/NAME, each with .sha256. Nothing is taken.`,
   arguments: '[bundles...]',
   options: {
