@@ -40,7 +40,7 @@ export interface CliIO {
   confirm: (question: string) => Promise<boolean>;
 }
 
-export type OutputFormat = 'text' | 'wide' | 'json' | 'yaml';
+export type OutputFormat = 'text' | 'wide' | 'json' | 'yaml' | 'prometheus';
 
 export interface GlobalOptions {
   output: OutputFormat;
@@ -73,6 +73,8 @@ export interface Command<T extends OptionTable = OptionTable> {
   /** Positional arguments as commander writes them: `[plan]`, `<node>`, `[command...]`. */
   arguments?: string;
   options: T;
+  /** Forms of the result beside text, wide, json and yaml; the handler puts them into `text`. */
+  outputs?: readonly OutputFormat[];
   run: (invocation: Invocation<T>) => Promise<CommandResult>;
 }
 

@@ -38,7 +38,7 @@ export function parseCommandLine(
   }
   parser.addOption(
     new Option('-o, --output <format>', 'form of the result')
-      .choices(['text', 'wide', 'json', 'yaml'])
+      .choices(['text', 'wide', 'json', 'yaml', ...(command.outputs ?? [])])
       .default('text'),
   );
   parser.addOption(

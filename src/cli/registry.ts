@@ -51,6 +51,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     'a verified copy of etcd, on this machine',
     () => import('./commands/etcd-snapshot.js'),
   ),
+  entry(
+    'certs check',
+    'every certificate of the cluster, and what is wrong with it',
+    () => import('./commands/certs-check.js'),
+  ),
   entry('token create', 'a bootstrap token', () => import('./commands/token-create.js')),
   entry('token list', 'bootstrap tokens of the cluster', () => import('./commands/token-list.js')),
   entry('token delete', 'delete bootstrap tokens', () => import('./commands/token-delete.js')),

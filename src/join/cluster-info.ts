@@ -96,7 +96,8 @@ export function verifyClusterInfo(
   return address;
 }
 
-function readClusterInfo(kubeconfig: string): ClusterAddress {
+/** The address and authority that the kubeconfig of a cluster-info names. Throws API where it names none. */
+export function readClusterInfo(kubeconfig: string): ClusterAddress {
   const root: unknown = parse(kubeconfig);
   const clusters = get(root, 'clusters');
   const cluster = Array.isArray(clusters) ? get(clusters[0], 'cluster') : undefined;

@@ -47,14 +47,7 @@ export function checkLeaf(expected: LeafExpectation, files: LeafFiles, now: Date
 /** Findings about a certificate's period. */
 export function checkPeriod(info: CertificateInfo, path: string, now: Date): Finding[] {
   if (now > info.notAfter) {
-    return [
-      finding(
-        'expired',
-        path,
-        `expired on ${info.notAfter.toISOString()}`,
-        'renew it on its host: kubeadm certs renew',
-      ),
-    ];
+    return [finding('expired', path, `expired on ${info.notAfter.toISOString()}`, 'run keelson certs renew')];
   }
   if (now < info.notBefore) {
     const message = `is valid only from ${info.notBefore.toISOString()} on`;
