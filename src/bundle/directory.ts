@@ -2,14 +2,14 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Bundle, loadBundle } from './bundle.js';
 import { imageIndex, OCI_LAYOUT } from './image.js';
-import { type BundleLock, LOCK_FILE, renderLock } from './lock.js';
+import { type BundleLock, carriedImages, LOCK_FILE, renderLock } from './lock.js';
 import { renewPapers } from './papers.js';
 import { storeBlob, writeWhole } from './store.js';
 
 /** Every blob of a lock, once, with the mode that its file in a store has. */
 export function blobsOfLock(lock: BundleLock): { sha256: string; size: number; mode: number }[] {
   const blobs = new Map<string, { sha256: string; size: number; mode: number }>();
-  for (const { sha256, size } of lock.images.flatMap((image) => image.blobs))
+  for (const { sha256, size } of carriedImages(lock).flatMap((image) => image.blobs))
     blobs.set(sha256, { sha256, size, mode: 0o444 });
   for (const { sha256, size } of lock.files) blobs.set(sha256, { sha256, size, mode: 0o555 });
   return [...blobs.values()];
@@ -26,7 +26,7 @@ export async function linkBlobs(dir: string, lock: BundleLock, from: string): Pr
 /** Writes what a bundle directory has beside its blobs, the lock last, and removes blobs that are not in it. */
 export async function finishDirectory(dir: string, lock: BundleLock): Promise<Bundle> {
   await writeWhole(join(dir, 'oci-layout'), OCI_LAYOUT);
-  await writeWhole(join(dir, 'index.json'), imageIndex(lock.images, lock.architecture));
+  await writeWhole(join(dir, 'index.json'), imageIndex(carriedImages(lock), lock.architecture));
   await writeWhole(join(dir, LOCK_FILE), renderLock(lock));
   await renewPapers({ dir, lock });
   const store = join(dir, 'blobs', 'sha256');

@@ -43,6 +43,8 @@ const lockSchema = z.strictObject({
   toolchain: z.strictObject({ go: z.string(), gcc: z.string() }),
   components: z.array(z.strictObject({ name: word, version: word, module: z.string(), sum: z.string() })),
   packages: z.array(z.strictObject({ name: word, version: word, sha256 })),
+  /** `host`: images are not in the bundle, hosts pull them by these digests. */
+  imagesBy: z.literal('host').optional(),
   files: unique(
     ['name', 'path'],
     z.strictObject({ name: word, path, mode, sha256, size, version: word, roles: z.array(role).min(1) }),
@@ -100,6 +102,11 @@ export type BundleImage = BundleLock['images'][number];
 
 /** Which hosts get a file or an image. */
 export type BundleRole = z.infer<typeof role>;
+
+/** Images whose blobs are in the bundle. */
+export function carriedImages(lock: BundleLock): BundleImage[] {
+  return lock.imagesBy === 'host' ? [] : lock.images;
+}
 
 /** Architectures that a bundle can be for, as Go and OCI name them. */
 export type Architecture = BundleLock['architecture'];

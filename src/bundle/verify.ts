@@ -6,6 +6,7 @@ import { KeelsonError } from '../errors/keelson-error.js';
 import { type Bundle, blobPath, loadBundle } from './bundle.js';
 import { hashFile } from './cache.js';
 import { blobsOfManifest, imageIndex } from './image.js';
+import { carriedImages } from './lock.js';
 import { papersOf } from './papers.js';
 import { checkSbom } from './sbom.js';
 import { checkSignature, isAbout } from './signature.js';
@@ -51,7 +52,7 @@ export async function verifyBundle(
     bytes += size;
   }
   const index = await readFile(join(dir, 'index.json')).catch(() => null);
-  if (index === null || !index.equals(imageIndex(bundle.lock.images, bundle.lock.architecture))) {
+  if (index === null || !index.equals(imageIndex(carriedImages(bundle.lock), bundle.lock.architecture))) {
     const problem = index === null ? 'is missing' : 'does not name the images of the lock';
     findings.push({ sha256: '', file: join(dir, 'index.json'), neededBy: ['all images'], problem });
   }
@@ -83,7 +84,7 @@ async function checkPapers(bundle: Bundle, keys: readonly KeyObject[]): Promise<
 /** Images whose manifest names another configuration or other layers than the lock. */
 async function manifestFindings(bundle: Bundle): Promise<BlobFinding[]> {
   const findings: BlobFinding[] = [];
-  for (const { reference, blobs } of bundle.lock.images) {
+  for (const { reference, blobs } of carriedImages(bundle.lock)) {
     const [manifest, ...rest] = blobs;
     if (manifest === undefined) continue;
     const file = blobPath(bundle, manifest.sha256);
@@ -106,7 +107,7 @@ function blobsOf(bundle: Bundle): Map<string, { size: number; neededBy: string[]
     else known.neededBy.push(user);
   };
   for (const file of bundle.lock.files) add(file.sha256, file.size, `file ${file.name}`);
-  for (const image of bundle.lock.images) {
+  for (const image of carriedImages(bundle.lock)) {
     for (const blob of image.blobs) add(blob.sha256, blob.size, `image ${image.reference}`);
   }
   return blobs;

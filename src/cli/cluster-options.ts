@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { hostNamed, presentHosts } from '../config/inventory.js';
+import { hostNamed, matchHosts, presentHosts } from '../config/inventory.js';
 import { loadClusterConfig } from '../config/load.js';
 import type { ClusterConfig } from '../config/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
@@ -89,7 +89,7 @@ interface ClusterValues {
 export { ownerOf };
 
 /**
- * The hosts that `--host` names, or none where it was not given.
+ * The hosts that `--host` names, by themselves or by patterns (`w[01-20]`, `w*`); none where it was not given.
  * @throws USAGE for a host that the file has not, or that is to be removed
  */
 export function hostSelection(
@@ -97,14 +97,15 @@ export function hostSelection(
   config: ClusterConfig,
 ): { hosts?: readonly string[] } {
   if (names.length === 0) return {};
-  for (const name of names) {
+  const wanted = matchHosts(config, names);
+  for (const name of wanted) {
     if (hostNamed(config, name).state === 'absent') {
       throw new KeelsonError('USAGE', `${name} is to be removed: its state is absent`, {
         hint: 'set its state to present in the cluster file',
       });
     }
   }
-  return { hosts: names };
+  return { hosts: wanted };
 }
 
 /** The cluster file that a command names. */
@@ -148,6 +149,13 @@ export interface Work {
   config: ClusterConfig;
   session: Session;
   reporter: Reporter;
+}
+
+/** Logins and proxies of this machine, for what is fetched from here. */
+async function onlineOptions(io: CliIO) {
+  const { webOptions } = await import('./web-options.js');
+  const { saved, web } = await webOptions(undefined, io);
+  return { saved, web };
 }
 
 /** The configuration with another bundle; which key has to have signed it stays. */
@@ -194,6 +202,7 @@ export async function withSession<T>(
       ...(options.bundleOptional === undefined ? {} : { bundleOptional: options.bundleOptional }),
       ...(options.certificateKey === undefined ? {} : { certificateKey: options.certificateKey }),
       bundleCache: cacheDir(io),
+      ...(config.spec.bundle === 'online' ? await onlineOptions(io) : {}),
     });
     try {
       return await work({ config, session, reporter });

@@ -1,6 +1,7 @@
 import { type Document, isMap, isSeq, type YAMLMap } from 'yaml';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { parseSource } from './documents.js';
+import { entriesOf } from './host-patterns.js';
 import { configError } from './problems.js';
 
 /**
@@ -17,7 +18,8 @@ export function withHostState(
   const source = parseSource(text, file);
   if (source.problems.length > 0) throw configError(source.problems);
   const cluster = source.documents.find(({ kind }) => kind === 'Cluster')?.document;
-  const host = cluster === undefined ? undefined : hostIn(cluster, name);
+  const host =
+    cluster === undefined ? undefined : (hostIn(cluster, name) ?? takenOutOfPattern(cluster, name));
   if (cluster === undefined || host === undefined)
     throw new KeelsonError('USAGE', `${file} has no host ${name}`);
   if ((host.get('state') ?? 'present') === state) return text;
@@ -31,6 +33,21 @@ function hostIn(cluster: Document, name: string): YAMLMap | undefined {
   const hosts = cluster.getIn(['spec', 'hosts']);
   if (!isSeq(hosts)) return undefined;
   return hosts.items.find((host): host is YAMLMap => isMap(host) && host.get('name') === name);
+}
+
+/** An entry of its own, behind the pattern that stood for the host so far. */
+function takenOutOfPattern(cluster: Document, name: string): YAMLMap | undefined {
+  const hosts = cluster.getIn(['spec', 'hosts']);
+  if (!isSeq(hosts)) return undefined;
+  for (const [index, pattern] of hosts.items.entries()) {
+    if (!isMap(pattern) || !String(pattern.get('name')).includes('[')) continue;
+    const entry = entriesOf(pattern, () => undefined).find((candidate) => candidate.get('name') === name);
+    if (entry === undefined) continue;
+    delete entry.commentBefore;
+    hosts.items.splice(index + 1, 0, entry);
+    return entry;
+  }
+  return undefined;
 }
 
 /** Only the document's own part of the stream is written anew. */

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { KeelsonError } from '../errors/keelson-error.js';
+import { expandPattern } from './host-patterns.js';
 import { didYouMean, nearest } from './suggest.js';
 import type { ClusterConfig, ClusterConfiguration, LocalEtcd, ResolvedHost, Timeouts } from './types.js';
 
@@ -116,3 +117,27 @@ export function hostNamed(config: ClusterConfig, name: string): ResolvedHost {
     hint: `the hosts of ${config.name} are ${names.join(', ')}`,
   });
 }
+
+/**
+ * Names of hosts that patterns stand for, in the order of the file: `w[01-20]` counts, `w*` matches what is there.
+ * @throws KeelsonError USAGE for a name that no host has, and for a pattern that matches none
+ */
+export function matchHosts(config: ClusterConfig, patterns: readonly string[]): string[] {
+  const wanted = new Set<string>();
+  for (const pattern of patterns) {
+    if (!pattern.includes('*')) {
+      for (const name of expandPattern(pattern) ?? [pattern]) wanted.add(hostNamed(config, name).name);
+      continue;
+    }
+    const shape = new RegExp(`^${pattern.split('*').map(escaped).join('.*')}$`);
+    const matching = presentHosts(config).filter((host) => shape.test(host.name));
+    if (matching.length === 0)
+      throw new KeelsonError('USAGE', `${pattern}: no host has such a name`, {
+        hint: 'see spec.hosts of the cluster file',
+      });
+    for (const host of matching) wanted.add(host.name);
+  }
+  return config.hosts.map((host) => host.name).filter((name) => wanted.has(name));
+}
+
+const escaped = (text: string): string => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&');

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { parseSource, problemAt, type Source, type SourceDocument } from './documents.js';
+import { expandHosts } from './host-patterns.js';
 import { migrateDocuments } from './migrate.js';
 import { configError } from './problems.js';
 import { resolveConfig } from './resolve.js';
@@ -79,6 +80,7 @@ const RULES: readonly Rule[] = [
 export function parseClusterConfig(text: string, options: ParseOptions): ClusterConfig {
   const source = parseSource(text, options.file ?? '<config>');
   const notes = migrateDocuments(source.documents);
+  expandHosts(source);
   const note = (message: string): void => void notes.push(message);
   const places = sortByKind(source, note);
   const documents = readDocuments(source, places);

@@ -52,6 +52,7 @@ function clusterDocument(config: ClusterConfig): object {
     endpoint,
     bundle,
     bundlePublicKey,
+    mirrors,
     runtime,
     preparation,
     externalEtcd,
@@ -71,6 +72,7 @@ function clusterDocument(config: ClusterConfig): object {
       ...(bundle === null
         ? {}
         : { bundle: bundlePublicKey === undefined ? bundle : { path: bundle, publicKey: bundlePublicKey } }),
+      ...(mirrors === undefined ? {} : { mirrors }),
       runtime,
       preparation,
       ...(externalEtcd === undefined ? {} : { externalEtcd }),

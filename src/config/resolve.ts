@@ -161,6 +161,7 @@ function resolveSpec(
   return {
     network: resolveNetwork(spec.network),
     ...resolveBundle(spec.bundle, around),
+    ...(spec.mirrors === undefined ? {} : { mirrors: absolutePath(spec.mirrors, around) }),
     runtime: {
       systemdCgroup: spec.runtime?.systemdCgroup ?? kubelet.cgroupDriver !== 'cgroupfs',
       restrictOomScoreAdj: spec.runtime?.restrictOomScoreAdj ?? false,
@@ -177,11 +178,15 @@ function resolveSpec(
   };
 }
 
+/** `spec.bundle` of a cluster that has no bundle; a directory of that name is `./online`. */
+const ONLINE = 'online';
+
 function resolveBundle(
   input: ClusterInput['spec']['bundle'],
   around: Surroundings,
 ): Pick<ClusterSpec, 'bundle' | 'bundlePublicKey'> {
   if (input === undefined) return { bundle: null };
+  if (input === ONLINE) return { bundle: ONLINE };
   if (typeof input === 'string') return { bundle: absolutePath(input, around) };
   const { path, publicKey } = input;
   return {

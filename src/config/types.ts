@@ -193,10 +193,12 @@ export interface ClusterSpec {
   network: NetworkSpec;
   /** null: there is none, and the first control plane's own address is used. */
   endpoint: EndpointSpec | null;
-  /** Absolute path of the bundle, a directory or a file; null where none was named. */
+  /** Absolute path of the bundle, a directory or a file, or `online`; null where none was named. */
   bundle: string | null;
   /** Absolute path of a file with public keys, one of which has to have signed the bundle. */
   bundlePublicKey?: string;
+  /** Absolute path of the file that says where registries and official addresses are mirrored. */
+  mirrors?: string;
   /** Kernel and container settings for hosts such as lab machines. */
   runtime: { systemdCgroup: boolean; restrictOomScoreAdj: boolean };
   preparation: Preparation;

@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { groupedLines } from '../errors/grouped.js';
 import { KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
 import type { Effects } from './changes.js';
 import { executeChanges } from './changes.js';
@@ -235,8 +236,8 @@ function combined(failures: readonly KeelsonError[]): KeelsonError {
   if (first === undefined) throw new KeelsonError('BUG', 'no failure to report');
   if (failures.length === 1) return first;
   const codes = new Set(failures.map((failure) => failure.code));
-  const lines = failures.map(
-    (failure) => `${failure.host ?? 'cluster'}: ${failure.phase}: ${failure.message}`,
+  const lines = groupedLines(
+    failures.map(({ host, phase, message }) => ({ who: host ?? 'cluster', message: `${phase}: ${message}` })),
   );
   return new KeelsonError(
     codes.size === 1 ? first.code : 'HOSTS_FAILED',

@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { groupedLines } from '../errors/grouped.js';
 import { KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
 import { connectHost } from './connect.js';
 import type { ConnectOptions, SshSettings } from './settings.js';
@@ -59,7 +60,7 @@ export function combineFailures(failures: readonly KeelsonError[], hosts: number
   const aborted = failures.find((failure) => failure.code === 'ABORTED');
   if (aborted !== undefined) return aborted;
   const same = failures.every((failure) => failure.code === first.code);
-  const lines = failures.map((failure) => `${failure.host}: ${failure.message}`);
+  const lines = groupedLines(failures.map(({ host = '', message }) => ({ who: host, message })));
   const hints = [...new Set(failures.map((failure) => failure.hint).filter((hint) => hint !== undefined))];
   return new KeelsonError(
     same ? first.code : 'HOSTS_FAILED',

@@ -28,6 +28,8 @@ export interface PhaseContext extends EngineContext {
   readonly members: MemberView;
   /** Client certificate, key and CA of an external etcd as the operator's machine has them, by path on control planes. */
   readonly etcdClient?: ReadonlyMap<string, Buffer>;
+  /** What hosts get about mirrors of registries, by path; logins are in it. */
+  readonly registryFiles?: ReadonlyMap<string, Buffer>;
   /** Files of each host's patches directory. */
   readonly patches: ReadonlyMap<string, readonly PatchFile[]>;
   /** What the shared certificates are uploaded under for kubeadm, hexadecimal; null where nobody asked for it. */

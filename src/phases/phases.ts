@@ -27,6 +27,7 @@ import { flannelReady } from './network/flannel.js';
 import { labelNodes, markControlPlane } from './nodes/mark.js';
 import { containerd } from './runtime/containerd.js';
 import { imagePhases } from './runtime/images.js';
+import { registries } from './runtime/registries.js';
 import { waitControlPlane } from './wait/control-plane.js';
 import { waitReady } from './wait/ready.js';
 
@@ -42,6 +43,7 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   ...certificatePhases,
   externalEtcdClient,
   containerd,
+  registries,
   installKubelet,
   ...imagePhases,
   startStandaloneKubelet,

@@ -6,6 +6,7 @@ import { publicKeys } from '../bundle/signature.js';
 import type { ClusterConfig } from '../config/types.js';
 import type { EngineEvent } from '../engine/events.js';
 import { KeelsonError } from '../errors/keelson-error.js';
+import { type OnlineOptions, onlineBundle } from './online-bundle.js';
 
 /** Public keys of a file. @throws PKI where it can't be read or holds none */
 export async function readPublicKeys(file: string): Promise<KeyObject[]> {
@@ -23,10 +24,12 @@ export async function readPublicKeys(file: string): Promise<KeyObject[]> {
  * @throws BUNDLE: not there, corrupt, or not signed by that key
  */
 export async function openClusterBundle(
-  { spec }: ClusterConfig,
-  options: { bundleCache?: string; bundleOptional?: boolean; signal?: AbortSignal },
+  config: ClusterConfig,
+  options: OnlineOptions,
   emit: (event: EngineEvent) => void,
 ): Promise<Bundle> {
+  const { spec } = config;
+  if (spec.bundle === 'online') return onlineBundle(config, options, emit);
   const path = spec.bundle ?? '';
   const keys = spec.bundlePublicKey === undefined ? [] : await readPublicKeys(spec.bundlePublicKey);
   if (options.bundleCache === undefined) {

@@ -1,7 +1,9 @@
 import { imagesArchive } from '../bundle/archive.js';
 import type { Bundle } from '../bundle/bundle.js';
+import type { BundleImage } from '../bundle/lock.js';
 import type { ImageChange } from '../engine/types.js';
 import type { Host } from '../host/types.js';
+import { REGISTRY_CONFIG_DIRECTORY } from '../manifests/containerd.js';
 
 const CTR = ['ctr', '--namespace', 'k8s.io'];
 
@@ -15,6 +17,7 @@ export async function importImages(
   const wanted = bundle.lock.images.filter((image) =>
     images.some((change) => change.reference === image.reference),
   );
+  if (bundle.lock.imagesBy === 'host') return pullImages(host, wanted, signal);
   const content = await host.query([...CTR, 'content', 'list', '--quiet'], { acceptCodes: 'any', signal });
   const present = new Set(
     content.stdout
@@ -28,4 +31,15 @@ export async function importImages(
     timeoutMs: 0,
     signal,
   });
+}
+
+/** Lets a host pull images by digest, and then name them as manifests do. Mirrors are as containerd has them. */
+async function pullImages(host: Host, images: readonly BundleImage[], signal: AbortSignal): Promise<void> {
+  for (const { reference, digest } of images) {
+    const pinned = `${reference.slice(0, reference.lastIndexOf(':'))}@${digest}`;
+    const options = { timeoutMs: 0, signal };
+    await host.exec([...CTR, 'images', 'pull', '--hosts-dir', REGISTRY_CONFIG_DIRECTORY, pinned], options);
+    await host.exec([...CTR, 'images', 'tag', '--force', pinned, reference], options);
+    await host.exec([...CTR, 'images', 'remove', pinned], options);
+  }
 }

@@ -7,6 +7,7 @@ import { KeelsonError } from '../errors/keelson-error.js';
 import type { FileState } from '../host/types.js';
 import { renderHost } from '../manifests/render.js';
 import { etcdClientModeOf } from '../phases/certs/external-etcd.js';
+import { REGISTRY_FILE_MODE } from '../phases/runtime/registries.js';
 import { type TrustStore, trustStore } from '../phases/trust-store.js';
 import {
   CERTIFICATE_MODE,
@@ -17,6 +18,7 @@ import {
 } from '../pki/table.js';
 import { etcdClientFiles } from './etcd-client-files.js';
 import { patchesOf } from './patches.js';
+import { registryFiles } from './registry-files.js';
 
 export interface TreeFile {
   content: Buffer;
@@ -64,6 +66,7 @@ export async function renderTrees(
   }
   const patches = await patchesOf(config);
   const etcdClient = await etcdClientFiles(config, options.now ?? Date.now);
+  const registries = await registryFiles(config);
   const authority = trust.entries(first.name).find((entry) => entry.name === 'ca');
   const trees = new Map<string, HostTree>();
   for (const host of hosts) {
@@ -74,6 +77,8 @@ export async function renderTrees(
     });
     for (const [path, { content, mode, dirMode = 0o755 }] of rendered)
       tree.set(path, { content: Buffer.from(content), mode, dirMode });
+    for (const [path, content] of registries)
+      tree.set(path, { content, mode: REGISTRY_FILE_MODE, dirMode: 0o755 });
     if (host.role === 'control-plane') {
       for (const [path, content] of etcdClient)
         tree.set(path, { content, mode: etcdClientModeOf({ config }, path), dirMode: 0o755 });

@@ -15,15 +15,18 @@ import { ETCD_CLIENT_ARTEFACT } from '../phases/certs/external-etcd.js';
 import type { PhaseContext } from '../phases/context.js';
 import { CA_CERTIFICATE_ARTEFACT } from '../phases/join/nodes.js';
 import { memberView } from '../phases/member-view.js';
+import { REGISTRY_ARTEFACT } from '../phases/runtime/registries.js';
 import { trustStore } from '../phases/trust-store.js';
 import { applyObjects } from './apply-objects.js';
 import { openClusterBundle } from './cluster-bundle.js';
 import { connectCluster } from './connect.js';
 import { etcdClientFiles } from './etcd-client-files.js';
 import { importImages } from './import-images.js';
+import type { OnlineOptions } from './online-bundle.js';
 import { patchesOf } from './patches.js';
+import { registryFiles } from './registry-files.js';
 
-export interface SessionOptions {
+export interface SessionOptions extends OnlineOptions {
   config: ClusterConfig;
   connect?: Omit<ConnectOptions, 'signal'>;
   /** Events of the run, as they happen. */
@@ -38,7 +41,7 @@ export interface SessionOptions {
   bundleOptional?: boolean;
   /** Makes the phase upload-certs a part of the cluster, with this key. */
   certificateKey?: string;
-  /** Where a bundle file is unpacked to; without it a bundle has to be a directory. */
+  /** Where bundle files are unpacked to and releases fetched to; without it a bundle has to be a directory. */
   bundleCache?: string;
   now?: () => number;
 }
@@ -68,10 +71,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const now = options.now ?? Date.now;
   const signal = options.signal ?? new AbortController().signal;
   const emit = (event: EngineEvent) => options.onEvent?.({ ...event, at: now() });
-  const [bundle, patches, etcdClient] = await Promise.all([
+  const [bundle, patches, etcdClient, registries] = await Promise.all([
     settled(bundleOf(options, emit), options.bundleOptional === true),
     patchesOf(config),
     etcdClientFiles(config, now),
+    registryFiles(config),
   ]);
   const pool = { ...options.connect, signal, concurrency: config.spec.concurrency };
   const tolerant = options.tolerant === true;
@@ -109,6 +113,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       members: memberView(),
       patches,
       etcdClient,
+      registryFiles: registries,
       certificateKey: options.certificateKey ?? null,
       emit,
       now,
@@ -190,6 +195,11 @@ async function secretOf(context: PhaseContext, artefact: string): Promise<Buffer
   if (artefact === CA_CERTIFICATE_ARTEFACT) return Buffer.from(await context.trust.ensureCa());
   if (artefact.startsWith(ETCD_CLIENT_ARTEFACT)) {
     const file = context.etcdClient?.get(artefact.slice(ETCD_CLIENT_ARTEFACT.length));
+    if (file === undefined) throw new KeelsonError('BUG', `unknown secret artefact ${artefact}`);
+    return file;
+  }
+  if (artefact.startsWith(REGISTRY_ARTEFACT)) {
+    const file = context.registryFiles?.get(artefact.slice(REGISTRY_ARTEFACT.length));
     if (file === undefined) throw new KeelsonError('BUG', `unknown secret artefact ${artefact}`);
     return file;
   }

@@ -251,6 +251,18 @@ describe('bundle pull', () => {
   });
 });
 
+it('takes only digests of images that hosts pull by themselves', async () => {
+  const { pull, registryServer } = await mirrored();
+  const { lock, dir } = await pull({
+    imagesBy: 'host',
+    references: { etcd: 'registry.k8s.io/etcd:3.6.8-0' },
+  });
+  expect(lock.imagesBy).toBe('host');
+  expect(lock.images.map(({ digest }) => digest)).toEqual(images.lock.images.map(({ digest }) => digest));
+  expect(registryServer.requests.filter((request) => request.includes('/blobs/'))).toEqual([]);
+  expect(await readdir(join(dir, 'blobs', 'sha256'))).toHaveLength(lock.files.length);
+});
+
 describe('authentication', () => {
   const LOGIN = ', username: reader, passwordFile: password';
   const basic = `Basic ${Buffer.from('reader:secret').toString('base64')}`;

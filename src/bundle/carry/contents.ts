@@ -1,4 +1,4 @@
-import type { BundleLock } from '../lock.js';
+import { type BundleLock, carriedImages } from '../lock.js';
 
 /** A blob as an archive carries it. */
 export interface CarriedBlob {
@@ -28,7 +28,7 @@ export function carriedBlobs(lock: BundleLock): CarriedBlob[] {
     });
   };
   for (const { sha256, size } of lock.files) add(sha256, size, true);
-  for (const { sha256, size, mediaType } of lock.images.flatMap((image) => image.blobs))
+  for (const { sha256, size, mediaType } of carriedImages(lock).flatMap((image) => image.blobs))
     add(sha256, size, mediaType.endsWith('.tar'));
   return [...blobs.values()].sort((a, b) => (a.sha256 < b.sha256 ? -1 : 1));
 }

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { createBrotliDecompress } from 'node:zlib';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { imageIndex, OCI_LAYOUT } from '../image.js';
-import { type BundleLock, LOCK_FILE, parseLock } from '../lock.js';
+import { type BundleLock, carriedImages, LOCK_FILE, parseLock } from '../lock.js';
 import type { Papers } from '../papers.js';
 import { checkSbom, SBOM_FILE } from '../sbom.js';
 import { checkSignature, isAbout, SIGNATURE_FILE } from '../signature.js';
@@ -45,7 +45,16 @@ export async function readBundleArchive(
   options: ReadArchiveOptions = {},
 ): Promise<ArchiveHead> {
   const parts = await partsOf(file);
-  const tar = tarReader(readParts(parts), parts.length > 1 ? `${file} (${parts.length} parts)` : file);
+  const source = readParts(parts);
+  const tar = tarReader(source, parts.length > 1 ? `${file} (${parts.length} parts)` : file);
+  try {
+    return await readAll(tar, file, options);
+  } finally {
+    await source.return(undefined);
+  }
+}
+
+async function readAll(tar: TarReader, file: string, options: ReadArchiveOptions): Promise<ArchiveHead> {
   const refuse = (problem: string) =>
     new KeelsonError('BUNDLE', `${file}: ${problem}`, {
       hint: 'export the bundle again, or copy it once more',
@@ -70,7 +79,7 @@ export async function readBundleArchive(
   const lock = parseLock(lockText.toString('utf8'), `${file}: ${LOCK_FILE}`);
   checkSbom(sbom, lock, file);
   if (!(await take(LAYOUT_ENTRY)).equals(OCI_LAYOUT)) throw refuse(`${LAYOUT_ENTRY} is corrupt`);
-  if (!(await take(INDEX_ENTRY)).equals(imageIndex(lock.images, lock.architecture)))
+  if (!(await take(INDEX_ENTRY)).equals(imageIndex(carriedImages(lock), lock.architecture)))
     throw refuse(`${INDEX_ENTRY} does not name the images of the lock`);
   const head: ArchiveHead = { lock, papers, delta, signedBy };
   if ((await options.begin?.(head)) === false) return head;

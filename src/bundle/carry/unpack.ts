@@ -6,7 +6,7 @@ import { KeelsonError } from '../../errors/keelson-error.js';
 import { type Bundle, blobPath, loadBundle } from '../bundle.js';
 import { hashFile } from '../cache.js';
 import { imageIndex, OCI_LAYOUT } from '../image.js';
-import { LOCK_FILE } from '../lock.js';
+import { carriedImages, LOCK_FILE } from '../lock.js';
 import { bundleId, papersOf } from '../papers.js';
 import { SBOM_FILE } from '../sbom.js';
 import { SIGNATURE_FILE } from '../signature.js';
@@ -45,7 +45,7 @@ export async function unpackBundle(file: string, options: UnpackOptions): Promis
         pipeline(chunks, createWriteStream(join(store, blob.sha256), { flags: 'wx', mode: 0o444 })),
     });
     await writeWhole(join(temporary, 'oci-layout'), OCI_LAYOUT);
-    await writeWhole(join(temporary, 'index.json'), imageIndex(lock.images, lock.architecture));
+    await writeWhole(join(temporary, 'index.json'), imageIndex(carriedImages(lock), lock.architecture));
     await writeWhole(join(temporary, SBOM_FILE), papers.sbom);
     if (papers.signature !== null) await writeWhole(join(temporary, SIGNATURE_FILE), papers.signature);
     await writeWhole(join(temporary, LOCK_FILE), papers.lock);
@@ -57,10 +57,13 @@ export async function unpackBundle(file: string, options: UnpackOptions): Promis
   return loadBundle(dir);
 }
 
+/** What a bundle directory has in it; a directory with anything else is never removed. */
+const OURS: readonly string[] = ['blobs', 'oci-layout', 'index.json', LOCK_FILE, SBOM_FILE, SIGNATURE_FILE];
+
 async function requireReplaceable(dir: string): Promise<void> {
   await mkdir(dirname(dir), { recursive: true });
   const names: string[] = await readdir(dir).catch(() => []);
-  if (names.length === 0 || names.includes(LOCK_FILE)) return;
+  if (names.every((name) => OURS.includes(name))) return;
   throw new KeelsonError('USAGE', `${dir} holds something else than a bundle`, {
     hint: 'name a directory that is empty or not there yet',
   });

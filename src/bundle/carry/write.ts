@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { brotliCompress, constants } from 'node:zlib';
 import { type Bundle, blobPath } from '../bundle.js';
 import { imageIndex, OCI_LAYOUT } from '../image.js';
-import { LOCK_FILE } from '../lock.js';
+import { carriedImages, LOCK_FILE } from '../lock.js';
 import type { Papers } from '../papers.js';
 import { SBOM_FILE } from '../sbom.js';
 import { SIGNATURE_FILE } from '../signature.js';
@@ -61,7 +61,7 @@ export async function writeBundleArchive(
     await tar.add(SBOM_FILE, papers.sbom);
     if (papers.signature !== null) await tar.add(SIGNATURE_FILE, papers.signature);
     await tar.add(LAYOUT_ENTRY, OCI_LAYOUT);
-    await tar.add(INDEX_ENTRY, imageIndex(bundle.lock.images, bundle.lock.architecture));
+    await tar.add(INDEX_ENTRY, imageIndex(carriedImages(bundle.lock), bundle.lock.architecture));
     const blobs = carriedBlobs(bundle.lock).filter(({ sha256 }) => delta?.omit.has(sha256) !== true);
     const total = blobs.reduce((sum, { size }) => sum + size, 0);
     let done = 0;

@@ -10,7 +10,13 @@ import { FILE_MODE, FILE_ROLES, FILE_TABLE } from '../file-table.js';
 import { blobsOfManifest } from '../image.js';
 import type { Architecture, BundleFile, BundleImage, BundleLock } from '../lock.js';
 import { caFilesOf, type Mirrors, mirroredFile, mirroredRegistry } from '../mirrors.js';
-import { type Credentials, type Registry, registryClient, smallBody } from '../registry/client.js';
+import {
+  type Credentials,
+  type Manifest,
+  type Registry,
+  registryClient,
+  smallBody,
+} from '../registry/client.js';
 import { parseReference } from '../registry/reference.js';
 import { storeBlob, writeWhole } from '../store.js';
 import { verifyBundle } from '../verify.js';
@@ -43,6 +49,10 @@ export interface PullOptions {
   versions?: Versions;
   /** kubeadm's imageRepository; default registry.k8s.io. */
   imageRepository?: string | undefined;
+  /** References in place of those that go with the version, by the image's name. */
+  references?: Readonly<Record<string, string>>;
+  /** `host`: only digests of images are taken, for hosts that pull them by themselves. */
+  imagesBy?: 'host';
   /** Downloads at once; default 4. */
   parallel?: number;
   onEvent?: OnBundleEvent;
@@ -89,7 +99,10 @@ async function pullAll(pull: Pull): Promise<Bundle> {
   const kubernetesVersion = await exactVersion(pull);
   const release = upstreamRelease(kubernetesVersion, pull.versions);
   const sources = upstreamFiles(kubernetesVersion, release, pull.architecture);
-  const wanted = upstreamImages(kubernetesVersion, release, pull.imageRepository);
+  const wanted = upstreamImages(kubernetesVersion, release, pull.imageRepository).map((image) => ({
+    ...image,
+    reference: pull.references?.[image.name] ?? image.reference,
+  }));
   const stop = new AbortController();
   const failing = <T>(work: Promise<T>): Promise<T> =>
     work.catch((error: unknown) => {
@@ -121,6 +134,7 @@ async function pullAll(pull: Pull): Promise<Bundle> {
       sum: `sha256:${pulled[index]?.sha256 ?? ''}`,
     })),
     packages: [],
+    ...(pull.imagesBy === undefined ? {} : { imagesBy: pull.imagesBy }),
     // In the order of the table, so that equal contents give equal locks.
     files: FILE_TABLE.flatMap(({ name }) => programs.get(name) ?? []),
     images,
@@ -274,30 +288,33 @@ async function pullImage(pull: Pull, { name, reference, roles }: UpstreamImage):
         hint: 'choose another version, or a mirror that has the image as it was published',
       },
     );
-  await writeWhole(join(pull.store, manifest.sha256), manifest.bytes);
-  await Promise.all(
-    rest.map((blob) => {
-      const started =
-        pull.underWay.get(blob.sha256) ?? pull.limit(() => pullBlob(pull, registry, repository, blob));
-      pull.underWay.set(blob.sha256, started);
-      return started;
-    }),
-  );
-  const blobs = [
-    { sha256: manifest.sha256, size: manifest.bytes.length, mediaType: manifest.mediaType },
-    ...rest,
-  ];
+  if (pull.imagesBy === undefined) {
+    await writeWhole(join(pull.store, manifest.sha256), manifest.bytes);
+    await Promise.all(
+      rest.map((blob) => {
+        const started =
+          pull.underWay.get(blob.sha256) ?? pull.limit(() => pullBlob(pull, registry, repository, blob));
+        pull.underWay.set(blob.sha256, started);
+        return started;
+      }),
+    );
+  }
+  // What a tag names is the index, where there is one: hosts that pull it have that.
+  const named =
+    pull.imagesBy === undefined ? manifest : await pull.limit(() => registry.document(repository, version));
+  const above = named.sha256 === manifest.sha256 ? [] : [descriptorOf(named)];
+  const blobs = [...above, descriptorOf(manifest), ...rest];
   pull.onEvent?.({
     kind: 'image',
     reference,
-    digest: `sha256:${manifest.sha256}`,
+    digest: `sha256:${named.sha256}`,
     size: blobs.reduce((sum, { size }) => sum + size, 0),
   });
   return {
     name,
     reference,
-    digest: `sha256:${manifest.sha256}`,
-    size: manifest.bytes.length,
+    digest: `sha256:${named.sha256}`,
+    size: named.bytes.length,
     blobs,
     roles: [...roles],
   };
@@ -311,4 +328,8 @@ async function pullBlob(
 ): Promise<void> {
   const file = join(store, sha256);
   if (!(await isThere(file))) await registry.blob(repository, { sha256, size, file });
+}
+
+function descriptorOf({ sha256, bytes, mediaType }: Manifest) {
+  return { sha256, size: bytes.length, mediaType };
 }

@@ -184,7 +184,9 @@ const bundle = required(() => undefined)
         .describe('File with the public keys one of which has to have signed the bundle.'),
     }),
   )
-  .describe('Binaries and images: a directory, or a file that `keelson bundle export` has written.');
+  .describe(
+    'Binaries and images: a directory, a file that `keelson bundle export` has written, or online: programs of the official releases, and hosts pull images by themselves.',
+  );
 
 const here = (what: string) =>
   required(() => undefined).describe(`${what}, on the machine where keelson runs.`);
@@ -214,6 +216,7 @@ export const cluster = z
         network: network.optional(),
         endpoint: endpoint.optional(),
         bundle: bundle.optional(),
+        mirrors: here('File that says where official addresses and registries are mirrored').optional(),
         runtime: runtime.optional(),
         preparation: preparation.optional(),
         externalEtcd: externalEtcd.optional(),

@@ -101,6 +101,16 @@ describe('a bundle file', () => {
     expect(await readdir(parent)).toEqual([]);
   });
 
+  it('replaces an older bundle, and no directory with anything else in it', async () => {
+    const { file } = await archiveOf(await smallBundle());
+    const dir = join(await scratch(), 'b');
+    await unpackBundle(file, { dir });
+    await unpackBundle(file, { dir });
+    await writeFile(join(dir, 'notes'), 'mine');
+    await expect(unpackBundle(file, { dir })).rejects.toMatchObject({ code: 'USAGE' });
+    expect(await readdir(dir)).toContain('notes');
+  });
+
   it('can be cut into parts, each of which is needed', async () => {
     const bundle = await smallBundle();
     const whole = await archiveOf(bundle);
