@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import type { Bundle } from '../../src/bundle/bundle.js';
 import { readMirrors } from '../../src/bundle/mirrors.js';
 import { bundleServer } from '../../src/bundle/serve/server.js';
-import { type PullOptions, pullBundle } from '../../src/bundle/upstream/pull.js';
+import { pullBundle } from '../../src/bundle/upstream/pull.js';
+import type { PullOptions } from '../../src/bundle/upstream/pull-context.js';
 import { type Fault, type Faults, faultyServer, listen, type TestTls, testTls } from './faulty-server.js';
 import { mirrorOf, officialFiles, officialImages, VERSION } from './upstream-standin.js';
 
@@ -193,8 +194,8 @@ describe('bundle pull', () => {
       },
       registry: first('/manifests/', { kind: 'status', status: 503 }),
     });
-    await pull({ web: { idleMs: 1_000 } });
-    expect(times).toHaveLength(3);
+    await pull({ web: { idleMs: 3_000 } });
+    expect(times.length).toBeGreaterThanOrEqual(3);
     expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(1000);
   });
 

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { FILE_TABLE } from '../../../../src/bundle/file-table.js';
-import { checksumIn } from '../../../../src/bundle/upstream/pull.js';
+import { checksumIn } from '../../../../src/bundle/upstream/pull-file.js';
 import { readVersions, upstreamRelease } from '../../../../src/bundle/upstream/release.js';
 import { upstreamFiles, upstreamImages } from '../../../../src/bundle/upstream/sources.js';
 import { FLANNEL_IMAGES } from '../../../../src/manifests/flannel.js';

@@ -1,0 +1,73 @@
+import { stat } from 'node:fs/promises';
+import type pLimit from 'p-limit';
+import type { OnBundleEvent } from '../events.js';
+import type { Architecture } from '../lock.js';
+import { type Mirrors, mirroredFile } from '../mirrors.js';
+import { type Credentials, type Registry, smallBody } from '../registry/client.js';
+import type { WebClient, WebSettings } from '../web/client.js';
+import { expectContent } from '../web/download.js';
+import { type RetrySettings, retrying } from '../web/retry.js';
+import type { Versions } from './release.js';
+
+export interface PullOptions {
+  /** `v1.36.3`, or `v1.36` for its newest patch release. */
+  kubernetesVersion: string;
+  architecture: Architecture;
+  /** The bundle directory; by the exact version. */
+  outDir: (kubernetesVersion: string) => string;
+  /** Downloads are kept here, by digest; broken off ones go on from there. */
+  cacheDir: string;
+  mirrors: Mirrors;
+  /** Logins by registry. */
+  saved?: ReadonlyMap<string, Credentials>;
+  web?: Omit<WebSettings, 'caFiles'>;
+  retry?: RetrySettings;
+  versions?: Versions;
+  /** kubeadm's imageRepository; default registry.k8s.io. */
+  imageRepository?: string | undefined;
+  /** References in place of those that go with the version, by the image's name. */
+  references?: Readonly<Record<string, string>>;
+  /** `host`: only digests of images are taken, for hosts that pull them by themselves. */
+  imagesBy?: 'host';
+  /** Downloads at once; default 4. */
+  parallel?: number;
+  onEvent?: OnBundleEvent;
+  signal?: AbortSignal | undefined;
+}
+
+/** What a pull works with. */
+export interface Pull extends PullOptions {
+  client: WebClient;
+  retry: RetrySettings;
+  store: string;
+  limit: ReturnType<typeof pLimit>;
+  registries: Map<string, Registry>;
+  /** Blobs on their way, by digest: several images have some in common. */
+  underWay: Map<string, Promise<void>>;
+}
+
+/** A text of an official address, from wherever it is mirrored. */
+export async function smallFile(pull: Pull, official: string): Promise<string> {
+  return retrying(pull.retry, async () => {
+    const answer = await ask(pull, official, {});
+    await expectContent(answer, official);
+    return (await smallBody(answer, official)).toString('utf8');
+  });
+}
+
+/** Asks for a file of an official address, from wherever it is mirrored. */
+export function ask(
+  { mirrors, client, signal }: Pull,
+  official: string,
+  headers: Readonly<Record<string, string>>,
+) {
+  const { url, credentials } = mirroredFile(mirrors, official);
+  const login = credentials === null ? '' : `${credentials.username}:${credentials.password}`;
+  const authorization =
+    login === '' ? {} : { authorization: `Basic ${Buffer.from(login).toString('base64')}` };
+  return client.request(url, { headers: { ...headers, ...authorization }, signal });
+}
+
+export async function isThere(file: string): Promise<boolean> {
+  return (await stat(file).catch(() => null)) !== null;
+}
