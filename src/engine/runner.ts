@@ -244,7 +244,13 @@ function combined(failures: readonly KeelsonError[]): KeelsonError {
     `${failures.length} tasks failed:\n  ${lines.join('\n  ')}`,
     {
       hint: first.hint,
-      details: failures.map((failure) => failure.details),
+      details: failures.map(({ host, phase, code, message, details }) => ({
+        host,
+        phase,
+        code,
+        message,
+        details,
+      })),
       cause: first,
     },
   );

@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Plan } from '../../engine/types.js';
-import { KeelsonError } from '../../errors/keelson-error.js';
+import { groupedLines } from '../../errors/grouped.js';
+import { exitCodeOf, KeelsonError } from '../../errors/keelson-error.js';
 import { planText } from '../../report/plan-text.js';
 import { duration } from '../../report/table.js';
 import { applyCluster } from '../../workflows/apply.js';
+import { leavingOut } from '../../workflows/leaving-out.js';
 import { makePlan } from '../../workflows/plan.js';
 import {
   BUNDLE_OPTION,
@@ -17,6 +19,7 @@ import {
   withSession,
 } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
+import { failedBefore, rememberFailed } from '../failed-hosts.js';
 
 export const command = defineCommand({
   name: 'apply',
@@ -29,33 +32,63 @@ export const command = defineCommand({
     ...BUNDLE_OPTION,
     dryRun: { flags: '--dry-run', description: 'show the plan and change nothing', kind: 'boolean' },
     host: { flags: '--host <names>', description: 'only these hosts', kind: 'list' },
+    continueOnError: {
+      flags: '--continue-on-error',
+      description: 'go on without workers that fail, and name them at the end (exit 9)',
+      kind: 'boolean',
+    },
+    retryFailed: {
+      flags: '--retry-failed',
+      description: 'only the workers that the last run left out',
+      kind: 'boolean',
+    },
     ...PREFLIGHT_OPTIONS,
   },
   run: async ({ args, options, io, global }) => {
     const config = await clusterConfig(options.config, io);
-    const selected = hostSelection(options.host, config);
-    const work = async ({ session }: Work) => {
-      if (options.dryRun) {
-        const plan = await makePlan(session, selected);
-        return { data: plan, text: planText(plan, { diffs: true }) };
-      }
-      const [file] = args;
-      const saved = file === undefined ? {} : { saved: await readPlan(resolve(io.cwd, file)) };
-      const result = await applyCluster(session, {
-        ...saved,
-        ...selected,
-        stop: io.stop,
-        owner: ownerOf(),
-        ignorePreflightErrors: options.ignorePreflightErrors,
+    const [file] = args;
+    if ((options.continueOnError || options.retryFailed) && file !== undefined)
+      throw new KeelsonError('USAGE', 'a saved plan is applied to all of its hosts', {
+        hint: 'leave the plan out, or --continue-on-error and --retry-failed',
       });
-      const summary = { cluster: config.name, changed: result.changed, durationMs: result.durationMs };
-      const text =
-        result.changed === 0
-          ? `Nothing to change: ${config.name} is what its file says.`
-          : `${config.name}: ${result.changed} changes in ${duration(result.durationMs)}.`;
-      return { data: summary, text };
+    const { hosts } = options.retryFailed
+      ? { hosts: await failedBefore(config, io) }
+      : hostSelection(options.host, config);
+    const on = (names: readonly string[] | undefined) => {
+      const selected = names === undefined ? {} : { hosts: names };
+      const work = async ({ session }: Work) => {
+        if (options.dryRun) {
+          const plan = await makePlan(session, selected);
+          return { data: plan, text: planText(plan, { diffs: true }) };
+        }
+        const saved = file === undefined ? {} : { saved: await readPlan(resolve(io.cwd, file)) };
+        const result = await applyCluster(session, {
+          ...saved,
+          ...selected,
+          stop: io.stop,
+          owner: ownerOf(),
+          ignorePreflightErrors: options.ignorePreflightErrors,
+        });
+        const summary = { cluster: config.name, changed: result.changed, durationMs: result.durationMs };
+        const text =
+          result.changed === 0
+            ? `Nothing to change: ${config.name} is what its file says.`
+            : `${config.name}: ${result.changed} changes in ${duration(result.durationMs)}.`;
+        return { data: summary, text };
+      };
+      return withSession(options, io, global, work, { config, bundle: options.bundle, ...selected });
     };
-    return withSession(options, io, global, work, { config, bundle: options.bundle, ...selected });
+    if (!options.continueOnError && !options.retryFailed) return on(hosts);
+    const { result, leftOut } = await leavingOut(config, hosts, on, (failed) => {
+      for (const line of groupedLines([...failed].map(([who, message]) => ({ who, message }))))
+        io.stderr.write(`keelson: left out: ${line}\n`);
+    });
+    if (!options.dryRun) await rememberFailed([...leftOut.keys()], config, io);
+    if (leftOut.size === 0) return result;
+    const lines = groupedLines([...leftOut].map(([who, message]) => ({ who, message })));
+    const text = `${result.text.trimEnd()}\nLeft out, to be tried with --retry-failed:\n  ${lines.join('\n  ')}`;
+    const data = { ...result.data, leftOut: Object.fromEntries(leftOut) };
+    return { data, text, exitCode: exitCodeOf(new KeelsonError('HOSTS_FAILED', text)) };
   },
 });
 

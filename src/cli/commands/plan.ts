@@ -3,7 +3,13 @@ import { resolve } from 'node:path';
 import { EXIT_CHANGES } from '../../errors/keelson-error.js';
 import { planText } from '../../report/plan-text.js';
 import { changesIn, makePlan } from '../../workflows/plan.js';
-import { BUNDLE_OPTION, CLUSTER_OPTIONS, withSession } from '../cluster-options.js';
+import {
+  BUNDLE_OPTION,
+  CLUSTER_OPTIONS,
+  clusterConfig,
+  hostSelection,
+  withSession,
+} from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 
 export const command = defineCommand({
@@ -22,13 +28,15 @@ export const command = defineCommand({
     },
     host: { flags: '--host <names>', description: 'only these hosts', kind: 'list' },
   },
-  run: async ({ options, io, global }) =>
-    withSession(
+  run: async ({ options, io, global }) => {
+    const config = await clusterConfig(options.config, io);
+    const selected = hostSelection(options.host, config);
+    return withSession(
       options,
       io,
       global,
       async ({ session }) => {
-        const plan = await makePlan(session, options.host.length > 0 ? { hosts: options.host } : {});
+        const plan = await makePlan(session, selected);
         if (options.out !== undefined)
           await writeFile(resolve(io.cwd, options.out), `${JSON.stringify(plan, null, 2)}\n`, {
             mode: 0o600,
@@ -40,6 +48,7 @@ export const command = defineCommand({
           exitCode: options.detailedExitcode && changes ? EXIT_CHANGES : 0,
         };
       },
-      { quiet: true, bundle: options.bundle },
-    ),
+      { config, quiet: true, bundle: options.bundle },
+    );
+  },
 });
