@@ -1,13 +1,15 @@
 import { join } from 'node:path';
 import { type Bundle, loadBundle } from '../bundle/bundle.js';
+import type { Architecture } from '../bundle/lock.js';
 import { NO_MIRRORS, readMirrors } from '../bundle/mirrors.js';
 import type { Credentials } from '../bundle/registry/client.js';
 import { pullBundle } from '../bundle/upstream/pull.js';
 import type { WebSettings } from '../bundle/web/client.js';
+import { presentHosts } from '../config/inventory.js';
 import type { ClusterConfig } from '../config/types.js';
 import type { EngineEvent } from '../engine/events.js';
 import { KeelsonError } from '../errors/keelson-error.js';
-import { corednsImage, etcdImage } from '../manifests/image-names.js';
+import { corednsImage, etcdImage, pauseImage } from '../manifests/image-names.js';
 
 export interface OnlineOptions {
   bundleCache?: string;
@@ -41,12 +43,12 @@ export async function onlineBundle(
   try {
     return await pullBundle({
       kubernetesVersion: cluster.kubernetesVersion,
-      architecture: 'amd64',
+      architecture: architectureOf(config),
       outDir: () => dir,
       cacheDir,
       mirrors: spec.mirrors === undefined ? NO_MIRRORS : await readMirrors(spec.mirrors),
       imageRepository: cluster.imageRepository,
-      references: { etcd: etcdImage(cluster), coredns: corednsImage(cluster) },
+      references: { etcd: etcdImage(cluster), coredns: corednsImage(cluster), pause: pauseImage(cluster) },
       imagesBy: 'host',
       ...(options.saved === undefined ? {} : { saved: options.saved }),
       ...(options.web === undefined ? {} : { web: options.web }),
@@ -58,4 +60,19 @@ export async function onlineBundle(
     emit({ type: 'note', host: '', level: 'warning', text });
     return known;
   }
+}
+
+/** What hosts state, amd64 where none does. @throws CONFIG where they differ: programs of one only are fetched */
+function architectureOf(config: ClusterConfig): Architecture {
+  const [first = 'amd64', ...others] = new Set(
+    presentHosts(config).flatMap(({ architecture }) => architecture ?? []),
+  );
+  if (others.length === 0) return first;
+  throw new KeelsonError(
+    'CONFIG',
+    `hosts are ${[first, ...others].join(' and ')}: one cluster has one bundle`,
+    {
+      hint: 'leave hosts of the other architecture out',
+    },
+  );
 }
