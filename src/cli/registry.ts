@@ -56,6 +56,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     'every certificate of the cluster, and what is wrong with it',
     () => import('./commands/certs-check.js'),
   ),
+  entry(
+    'certs rotate',
+    'replace CAs in a running cluster, step by step',
+    () => import('./commands/certs-rotate.js'),
+  ),
   entry('token create', 'a bootstrap token', () => import('./commands/token-create.js')),
   entry('token list', 'bootstrap tokens of the cluster', () => import('./commands/token-list.js')),
   entry('token delete', 'delete bootstrap tokens', () => import('./commands/token-delete.js')),

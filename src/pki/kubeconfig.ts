@@ -94,6 +94,21 @@ export function withServer(text: string, path: string, server: string, tlsServer
   return kubeconfigYaml(root);
 }
 
+/**
+ * The kubeconfig with other certificates trusted as the API server's authority; all else stays. Throws as
+ * `readKubeconfig`.
+ */
+export function withAuthorities(text: string, path: string, caPem: string): string {
+  const { clusterName } = readKubeconfig(text, path);
+  const root = parseYaml(text, path);
+  const cluster = named(root.clusters, clusterName, 'cluster');
+  if (cluster !== undefined) {
+    delete cluster['certificate-authority'];
+    cluster['certificate-authority-data'] = base64(caPem);
+  }
+  return kubeconfigYaml(root);
+}
+
 type Fields = Record<string, unknown>;
 
 function userFields(user: KubeconfigUser): Fields {

@@ -5,6 +5,7 @@ import { controlPlanes } from '../config/inventory.js';
 import { STATE_DIR } from '../engine/journal.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { Host } from '../host/types.js';
+import { refuseRotation } from './rotate/store.js';
 import type { Session } from './session.js';
 
 /**
@@ -64,11 +65,13 @@ export interface LockOptions {
   /** user@machine, as another operator is told. */
   owner: string;
   run: string;
+  /** Work that is done while certificates are being rotated, too. */
+  duringRotation?: boolean;
 }
 
 /**
  * Runs `work` while holding the cluster's lock, renewing it meanwhile.
- * @throws LOCKED with holder and expiry where someone else has it
+ * @throws LOCKED with holder and expiry where someone else has it; CONFLICT while certificates are being rotated
  */
 export async function withLock<T>(
   session: Session,
@@ -95,6 +98,7 @@ export async function withLock<T>(
     if (first !== undefined) await take(first);
     const taken = await Promise.allSettled(others.map(take));
     for (const result of taken) if (result.status === 'rejected') throw result.reason;
+    if (options.duringRotation !== true) await refuseRotation(session);
   } catch (error) {
     await release();
     throw error;

@@ -5,6 +5,7 @@ import type { PhaseContext } from '../phases/context.js';
 import { APPLY_PHASES } from '../phases/phases.js';
 import { leavingHosts, planLeaving, reachLeaving } from './leave.js';
 import { trustHolders } from './require.js';
+import { refuseRotation } from './rotate/store.js';
 import { refuseSecondCluster } from './second-cluster.js';
 import type { Session } from './session.js';
 
@@ -24,10 +25,11 @@ export function phasesOf<C extends EngineContext>(context: C, phases: readonly P
  * What an apply would do now, hosts that the file wants removed included. Reads only: one round trip a host, and
  * the API.
  * @throws CONNECTION where a host that is to be removed can't be reached; CONFLICT for a file that would make a
- * second cluster
+ * second cluster, and while certificates are being rotated
  */
 export async function makePlan(session: Session, selection: PlanSelection = {}): Promise<Plan> {
   const { context } = session;
+  if (selection.phases === undefined) await refuseRotation(session);
   const tasks = await planTasks({
     phases: selection.phases ?? APPLY_PHASES,
     context,

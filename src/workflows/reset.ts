@@ -138,7 +138,7 @@ export async function resetCluster(session: Session, options: ResetOptions): Pro
   const started = context.now();
   hostsToReset(context.config, options);
   try {
-    return await withLock(session, { owner: options.owner, run: 'reset' }, async () => {
+    return await withLock(session, { owner: options.owner, run: 'reset', duringRotation: true }, async () => {
       const { plan, hosts, execute } = await planned(session, options);
       refuseBlocked(plan);
       const stop = options.stop ?? new AbortController().signal;

@@ -51,7 +51,7 @@ export async function verifyCluster(session: Session, options: VerifyOptions): P
   const started = context.now();
   const signal =
     options.stop === undefined ? context.signal : AbortSignal.any([options.stop, context.signal]);
-  return withLock(session, { owner: options.owner, run: 'verify' }, async () => {
+  return withLock(session, { owner: options.owner, run: 'verify', duringRotation: true }, async () => {
     const client = await adminClient(session);
     const apis = controlPlaneApis(session, client);
     try {

@@ -1,0 +1,122 @@
+import { KeelsonError } from '../../errors/keelson-error.js';
+import { duration } from '../../report/table.js';
+import { planRotation, type RotationPlan } from '../../workflows/rotate/plan.js';
+import { type RotateResult, rollBack, rotate } from '../../workflows/rotate/rotate.js';
+import { FORWARD, ROTATABLE, type Rotatable } from '../../workflows/rotate/state.js';
+import { CLUSTER_OPTIONS, ownerOf, withSession } from '../cluster-options.js';
+import { defineCommand } from '../command.js';
+
+const RULES = ['rolling', 'none'] as const;
+const LATER = ['encryption-key'];
+
+export const command = defineCommand({
+  name: 'certs rotate',
+  summary: 'replace CAs in a running cluster, step by step',
+  details: `What: ${ROTATABLE.join(', ')}; all for one after the other; rollback takes back what is under way, as long as
+the old one is not dropped. Steps: trust both, replace the pods that hold the old one, issue from the new one, verify
+that nothing is of the old one alone, drop it. Interrupted, the same command goes on.`,
+  arguments: '<what>',
+  options: {
+    ...CLUSTER_OPTIONS,
+    plan: {
+      flags: '--plan',
+      description: 'show the steps and what they mean, and change nothing',
+      kind: 'boolean',
+    },
+    yes: { flags: '--yes', description: 'do it', kind: 'boolean' },
+    until: {
+      flags: '--until <step>',
+      description: 'end after this step; the same command without it goes on',
+      kind: 'string',
+      choices: FORWARD,
+    },
+    restartWorkloads: {
+      flags: '--restart-workloads <rule>',
+      description:
+        'whether pods that hold the old CA are replaced, workload after workload (default rolling)',
+      kind: 'string',
+      choices: RULES,
+    },
+  },
+  run: async ({ args, options, io, global }) => {
+    const [what = ''] = args;
+    const back = what === 'rollback';
+    const wanted = back ? [] : wantedOf(what);
+    const rule = RULES.find((name) => name === options.restartWorkloads);
+    const until = FORWARD.find((step) => step === options.until);
+    return withSession(
+      options,
+      io,
+      global,
+      async ({ session, config }) => {
+        if (options.plan) {
+          const plan = await planRotation(session, wanted, rule);
+          return { data: plan, text: planLines(plan) };
+        }
+        if (!options.yes && !(await io.confirm(question(what, config.name)))) {
+          throw new KeelsonError('ABORTED', 'nothing was changed', { hint: 'see --plan; --yes does it' });
+        }
+        const common = { owner: ownerOf(), stop: io.stop };
+        const result = back
+          ? await rollBack(session, common)
+          : await rotate(session, wanted, {
+              ...common,
+              ...(rule === undefined ? {} : { restartWorkloads: rule }),
+              ...(until === undefined ? {} : { until }),
+            });
+        return { data: result, text: resultText(result, back) };
+      },
+      { quiet: options.plan, bundleOptional: true },
+    );
+  },
+});
+
+function wantedOf(what: string): readonly Rotatable[] {
+  if (what === 'all') return ROTATABLE;
+  const known = ROTATABLE.find((name) => name === what);
+  if (known !== undefined) return [known];
+  const later = LATER.includes(what);
+  throw new KeelsonError(
+    'USAGE',
+    `${what} ${later ? 'can’t be rotated yet' : 'is nothing that can be rotated'}`,
+    {
+      hint: `there are ${ROTATABLE.join(', ')}, all and rollback`,
+    },
+  );
+}
+
+const question = (what: string, cluster: string): string =>
+  what === 'rollback' ? `Take the rotation in ${cluster} back?` : `Rotate ${what} of ${cluster}?`;
+
+function planLines(plan: RotationPlan): string {
+  const { underWay } = plan;
+  const begun =
+    underWay === null
+      ? []
+      : [
+          `Under way since ${underWay.since}${underWay.direction === 'back' ? ', being rolled back' : ''}; left:`,
+        ];
+  const steps = plan.rotations.flatMap(({ what, steps: left, consequences }) => [
+    `${what}:`,
+    ...left.map(({ step, does }) => `  ${step.padEnd(8)} ${does}`),
+    ...consequences.map((text) => `  note: ${text}.`),
+  ]);
+  const list = (title: string, names: readonly string[]) =>
+    names.length === 0 ? [] : [title, ...names.map((name) => `  ${name}`)];
+  return [
+    ...list('It would be refused now:', plan.obstacles),
+    ...begun,
+    ...steps,
+    ...list('Pods replaced, workload after workload:', plan.restarts),
+    ...list('Left with the old one until someone restarts them:', plan.told),
+  ].join('\n');
+}
+
+function resultText({ rotated, state, durationMs }: RotateResult, back: boolean): string {
+  const time = duration(durationMs);
+  if (back) return `Rolled back in ${time}: all is as it was.`;
+  const done = rotated.length === 0 ? '' : `${rotated.join(', ')}: rotated. `;
+  if (state === null)
+    return `${done}In ${time}. Kubeconfigs outside are stale: keelson kubeconfig gets a new one.`;
+  return `${done}${state.what}: ended after ${state.done.at(-1) ?? 'the beginning'}, in ${time}. The same command goes on; keelson certs rotate rollback takes it back.`;
+}
