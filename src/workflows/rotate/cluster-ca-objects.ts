@@ -29,7 +29,7 @@ export async function clusterCaObjects(run: Run, step: Step): Promise<void> {
     // Files that were uploaded for kubeadm join hold the CA that nobody trusts any more.
     await api.remove({ apiVersion: 'v1', kind: 'Secret', namespace: 'kube-system', name: 'kubeadm-certs' });
   }
-  await awaitAuthentication(run, caPem, isLast(step));
+  await awaitAuthentication(run, 'client-ca-file', caPem, isLast(step));
 }
 
 /** The controller manager writes kube-root-ca.crt into every namespace, and ca.crt into token Secrets. */
@@ -77,15 +77,20 @@ export async function withoutCa(api: ClusterClient, caPem: string): Promise<stri
  * API servers add what they trust to the ConfigMap that extension API servers read, and never take anything away:
  * that is done here, once none of them has the other CA any more.
  */
-async function awaitAuthentication(run: Run, caPem: string, exactly: boolean): Promise<void> {
+export async function awaitAuthentication(
+  run: Run,
+  key: 'client-ca-file' | 'requestheader-client-ca-file',
+  caPem: string,
+  exactly: boolean,
+): Promise<void> {
   await awaitApi(
     run,
     async (api) => {
       const found = await api.get(AUTHENTICATION);
-      const there = found === null ? '' : (dataOf(found)['client-ca-file'] ?? '');
+      const there = found === null ? '' : (dataOf(found)[key] ?? '');
       if (holdsCertificates(there, caPem) && (!exactly || sameCertificates(there, caPem)))
         return { met: true, state: '' };
-      if (exactly) await api.patch(AUTHENTICATION, { data: { 'client-ca-file': caPem } });
+      if (exactly) await api.patch(AUTHENTICATION, { data: { [key]: caPem } });
       return { met: false, state: 'it holds other certificates' };
     },
     { host: '', for: 'ConfigMap kube-system/extension-apiserver-authentication', deadlineMs: PUBLISH_MS },

@@ -1,14 +1,14 @@
-import { durationMs } from '../../config/go-duration.js';
 import type { ClusterConfig } from '../../config/types.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import type { FileSpec } from '../../host/types.js';
 import { KUBELET_CLIENT_CERTIFICATE, KUBELET_CONF } from '../../phases/paths.js';
-import { createAuthority } from '../../pki/issue.js';
 import { readKubeconfig, withAuthorities } from '../../pki/kubeconfig.js';
-import { isIssuedBy, issueKubeletClient, reissueHost, trustBundle } from '../../pki/rotation.js';
-import { CERTIFICATE_MODE, certificatePaths, hostPaths, SECRET_MODE, sharedPaths } from '../../pki/table.js';
+import { isIssuedBy, issueKubeletClient, trustBundle } from '../../pki/rotation.js';
+import { CERTIFICATE_MODE, certificatePaths, SECRET_MODE } from '../../pki/table.js';
+import { authorityPair } from './authority-pair.js';
 import { clusterCaObjects } from './cluster-ca-objects.js';
 import { clusterCaSettled } from './cluster-ca-settled.js';
+import { authorityFiles } from './host-files.js';
 import type { HostWork, RotationKind } from './kind.js';
 import { authorityOf, isLast, issuerAfter, type Run, trustAfter } from './run.js';
 import type { Step } from './state.js';
@@ -27,7 +27,8 @@ const signerOf = (config: ClusterConfig) => certificatePaths(config.cluster, { b
 export const clusterCa: RotationKind = {
   name: 'cluster-ca',
   title: 'the cluster CA',
-  podsHoldCopies: true,
+  refusal: () => null,
+  beforeRestart: async () => undefined,
   does: {
     trust:
       'ca.crt, kubeconfigs, cluster-info and kube-root-ca.crt hold the old and the new CA; kubelets, controller managers and schedulers are restarted, host after host',
@@ -44,21 +45,7 @@ export const clusterCa: RotationKind = {
     'client certificates that the old CA signed for users are refused from drop on: they have to be issued anew',
     'bootstrap tokens stay; join commands with the pin of the old CA are refused from drop on',
   ],
-  create: (config, context) =>
-    createAuthority(
-      {
-        commonName: 'kubernetes',
-        algorithm: config.cluster.encryptionAlgorithm,
-        validityMs: durationMs(config.cluster.caCertificateValidityPeriod),
-      },
-      context,
-    ),
-  present: (config, files) => {
-    const { cert, key } = pathsOf(config);
-    const certPem = files.get(cert)?.toString();
-    const keyPem = files.get(key)?.toString();
-    return certPem === undefined || keyPem === undefined ? null : { certPem, keyPem };
-  },
+  ...authorityPair('ca'),
   hosts: (run) => run.nodes.map(({ name }) => name),
   work: async (run, host, step) => {
     const plane = run.planes.some(({ name }) => name === host);
@@ -79,26 +66,10 @@ export const clusterCa: RotationKind = {
 };
 
 async function planeFiles(run: Run, host: string, step: Step): Promise<FileSpec[]> {
-  const { context, effects } = run.session;
+  const { context } = run.session;
   const { config } = context;
-  const seen = await effects
-    .host(host)
-    .read({ files: [...sharedPaths(config.cluster), ...hostPaths(config.cluster)] });
-  const existing = new Map(
-    [...seen.files].flatMap(([path, { content }]) =>
-      content === undefined ? [] : [[path, content] as const],
-    ),
-  );
   const trust = trustAfter(run.pairs, step);
-  const files = await reissueHost({
-    cluster: config.cluster,
-    host: context.hostNamed(host),
-    existing,
-    authority: 'ca',
-    trust,
-    context: { now: new Date(context.now()) },
-  });
-  const specs = [...files].map(([path, file]) => ({ path, ...file }));
+  const specs = await authorityFiles(run, host, 'ca', step);
   if (isLast(step)) return specs;
   const signer = signerOf(config);
   return [

@@ -38,8 +38,10 @@ export interface RotationKind {
   objects: (run: Run, step: Step) => Promise<void>;
   /** Files beside kubeadm's that are of use only while the rotation lasts; on control planes. */
   leftovers: (config: ClusterConfig) => readonly string[];
-  /** Whether pods hold copies that have to be replaced between `trust` and `issue`. */
-  podsHoldCopies: boolean;
+  /** What has to be done before the pods that hold copies are replaced; absent where pods hold none. */
+  beforeRestart?: (run: Run, step: Step) => Promise<void>;
+  /** Why it can't be done in this cluster; null where it can. */
+  refusal: (config: ClusterConfig) => string | null;
   /** Milliseconds after `issue` in which some process may still use what it had: nothing is dropped before. */
   lingerMs: number;
 }

@@ -2,7 +2,7 @@ import { clusterApi } from '../cluster-api.js';
 import type { Session } from '../session.js';
 import { obstacles } from './health.js';
 import { kindNamed } from './kinds.js';
-import { FORWARD, type Rotatable, type RotationState, remaining, type Step } from './state.js';
+import { ORDER, type Rotatable, type RotationState, remaining, type Step } from './state.js';
 import { readRotation } from './store.js';
 import { holdersOf } from './workloads.js';
 
@@ -28,7 +28,7 @@ export async function planRotation(
   const api = await clusterApi(session);
   const underWay = await readRotation(session);
   const what = underWay === null ? wanted : [underWay.what, ...underWay.queued];
-  const pods = what.some((name) => kindNamed(name).podsHoldCopies);
+  const pods = what.some((name) => kindNamed(name).beforeRestart !== undefined);
   const holders = pods ? await holdersOf(api) : { workloads: [], told: [] };
   const workloads = holders.workloads.map((ref) => `${ref.kind} ${ref.namespace}/${ref.name}`).sort();
   const rolling = (rule ?? underWay?.restartWorkloads ?? 'rolling') === 'rolling';
@@ -38,7 +38,7 @@ export async function planRotation(
     underWay,
     rotations: what.map((name) => {
       const kind = kindNamed(name);
-      const steps = underWay?.what === name ? remaining(underWay) : [...FORWARD];
+      const steps = underWay?.what === name ? remaining(underWay) : [...ORDER[name]];
       return {
         what: name,
         steps: steps

@@ -4,7 +4,6 @@ import { hostJournal } from '../../engine/journal.js';
 import type { TaskPlan } from '../../engine/types.js';
 import { waitUntil } from '../../engine/wait.js';
 import { KeelsonError, toKeelsonError } from '../../errors/keelson-error.js';
-import { hostPaths, sharedPaths } from '../../pki/table.js';
 import { withLock } from '../lock.js';
 import type { Session } from '../session.js';
 import { differences } from './differences.js';
@@ -12,11 +11,12 @@ import { refuseUnhealthy } from './health.js';
 import { runHostStep } from './host-step.js';
 import type { RotationKind } from './kind.js';
 import { kindNamed } from './kinds.js';
-import { openRun, type Run } from './run.js';
+import { hostPki, openRun, type Run } from './run.js';
 import {
   begin,
   finish,
   newState,
+  ORDER,
   type Rotatable,
   type RotationState,
   remaining,
@@ -68,6 +68,7 @@ export function rotate(
   return underLock(session, 'certs rotate', options, async () => {
     let state = await readRotation(session);
     if (state !== null) refuseOther(state, wanted);
+    refuseUntil(state === null ? wanted : [state.what], options.until);
     const rotated: Rotatable[] = [];
     const rule = options.restartWorkloads ?? state?.restartWorkloads ?? 'rolling';
     let queue = state === null ? [...wanted] : [state.what, ...state.queued];
@@ -135,6 +136,15 @@ function refuseOther(state: RotationState, wanted: readonly Rotatable[]): void {
   });
 }
 
+/** A step that never comes would not end anything. */
+function refuseUntil(what: readonly Rotatable[], until: Step | undefined): void {
+  const without = what.find((name) => !ORDER[name].some((step) => step === until));
+  if (until === undefined || without === undefined) return;
+  throw new KeelsonError('USAGE', `the rotation of ${without} has no step ${until}`, {
+    hint: `its steps are ${ORDER[without].join(', ')}`,
+  });
+}
+
 /** Makes the new one, and keeps it beside the old one on every control plane before anything else changes. */
 async function prepare(
   session: Session,
@@ -143,19 +153,14 @@ async function prepare(
   queued: readonly Rotatable[],
   rule: 'rolling' | 'none',
 ): Promise<RotationState> {
-  const { context, effects, emit } = session;
+  const { context, emit } = session;
   const kind = kindOf(what);
-  await gate(session);
   const { config } = context;
+  const refusal = kind.refusal(config);
+  if (refusal !== null) throw new KeelsonError('USAGE', `${kind.title} can’t be rotated here: ${refusal}`);
+  await gate(session);
   const old = await Promise.all(
-    controlPlanes(config).map(async ({ name }) => {
-      const paths = [...sharedPaths(config.cluster), ...hostPaths(config.cluster)];
-      const { files } = await effects.host(name).read({ files: paths });
-      const contents = [...files].flatMap(([path, { content }]) =>
-        content === undefined ? [] : [[path, content] as const],
-      );
-      return kind.present(config, new Map(contents));
-    }),
+    controlPlanes(config).map(async ({ name }) => kind.present(config, await hostPki(session, name))),
   );
   const [first] = old;
   if (first === null || first === undefined || old.some((pair) => pair === null)) {
@@ -226,7 +231,8 @@ async function proceed(
 async function runStep(run: Run, kind: RotationKind, step: Step): Promise<void> {
   switch (step) {
     case 'restart':
-      return restartHolders(run, kind);
+    case 'restart-back':
+      return restartHolders(run, kind, step);
     case 'verify':
       return verify(run, kind);
     case 'drop':
@@ -277,8 +283,9 @@ async function onHost(run: Run, kind: RotationKind, host: string, step: Step): P
   }
 }
 
-async function restartHolders(run: Run, kind: RotationKind): Promise<void> {
-  if (!kind.podsHoldCopies) return;
+async function restartHolders(run: Run, kind: RotationKind, step: Step): Promise<void> {
+  if (kind.beforeRestart === undefined) return;
+  await kind.beforeRestart(run, step);
   const { emit } = run.session;
   const { workloads, told } = await holdersOf(await run.api());
   const rolling = run.state.restartWorkloads === 'rolling';
@@ -289,7 +296,7 @@ async function restartHolders(run: Run, kind: RotationKind): Promise<void> {
     const text = `still with the old one until someone restarts them: ${left.join(', ')}`;
     emit({ type: 'note', host: '', level: 'warning', text });
   }
-  if (rolling) await restartWorkloads(run, workloads);
+  if (rolling) await restartWorkloads(run, workloads, `${run.state.id}/${step}`);
 }
 
 /** Nothing on any host may be left to issue. */

@@ -5,9 +5,13 @@ import { KeelsonError } from '../../errors/keelson-error.js';
 import { ADMIN_FILES, adminIn, type Credentials } from '../../phases/trust-store.js';
 import { type Authority, createLeaf, openAuthority } from '../../pki/issue.js';
 import type { RotationTrust } from '../../pki/rotation.js';
+import { hostPaths, sharedPaths } from '../../pki/table.js';
 import type { Session } from '../session.js';
 import type { RotationState, Step } from './state.js';
 import type { Pairs } from './store.js';
+
+/** Nobody: no role is bound to it. */
+const STRANGER = 'keelson:rotation-probe';
 
 /** A rotation at work: what its steps share. */
 export interface Run {
@@ -20,8 +24,8 @@ export interface Run {
   stop: AbortSignal;
   /** Client of a control plane's API server, as the admin that this host knows now. Closed with the run. */
   api: (plane?: ControlPlaneHost) => Promise<ClusterClient>;
-  /** A client certificate that may do nothing, of the old or the new authority. */
-  stranger: (which: keyof Pairs) => Promise<{ cert: string; key: string }>;
+  /** A client certificate that may do nothing, of the old or the new authority; default CN `keelson:rotation-probe`. */
+  stranger: (which: keyof Pairs, commonName?: string) => Promise<{ cert: string; key: string }>;
   close: () => Promise<void>;
 }
 
@@ -29,7 +33,7 @@ export function openRun(session: Session, state: RotationState, pairs: Pairs, st
   const { context } = session;
   const planes = controlPlanes(context.config);
   const clients = new Map<string, { cert: string; client: ClusterClient }>();
-  const strangers = new Map<keyof Pairs, Promise<{ cert: string; key: string }>>();
+  const strangers = new Map<string, Promise<{ cert: string; key: string }>>();
   return {
     session,
     state,
@@ -48,9 +52,10 @@ export function openRun(session: Session, state: RotationState, pairs: Pairs, st
       clients.set(plane.name, { cert: admin.cert + admin.ca, client });
       return client;
     },
-    stranger: (which) => {
-      const made = strangers.get(which) ?? makeStranger(session, pairs, which);
-      strangers.set(which, made);
+    stranger: (which, commonName = STRANGER) => {
+      const key = `${which} ${commonName}`;
+      const made = strangers.get(key) ?? makeStranger(session, pairs, which, commonName);
+      strangers.set(key, made);
       return made;
     },
     close: async () => {
@@ -69,12 +74,22 @@ async function adminOf(session: Session, name: string): Promise<Credentials> {
   });
 }
 
-async function makeStranger(session: Session, pairs: Pairs, which: keyof Pairs) {
+/** Certificates, keys and kubeconfigs of a control plane, as they stand there. */
+export async function hostPki(session: Session, name: string): Promise<Map<string, Buffer>> {
+  const { cluster } = session.context.config;
+  const paths = [...sharedPaths(cluster), ...hostPaths(cluster)];
+  const { files } = await session.effects.host(name).read({ files: paths });
+  return new Map(
+    [...files].flatMap(([path, { content }]) => (content === undefined ? [] : [[path, content] as const])),
+  );
+}
+
+async function makeStranger(session: Session, pairs: Pairs, which: keyof Pairs, commonName: string) {
   const now = new Date(session.context.now());
   const authority = await authorityOf(pairs, which);
   const { certPem, keyPem } = await createLeaf(
     {
-      commonName: 'keelson:rotation-probe',
+      commonName,
       organizations: [],
       usages: ['clientAuth'],
       sans: { dns: [], ips: [] },
@@ -98,10 +113,11 @@ export function authorityOf(pairs: Pairs, which: keyof Pairs): Promise<Authority
 export function trustAfter({ old, fresh }: Pairs, step: Step): RotationTrust {
   switch (step) {
     case 'trust':
-    case 'restart':
     case 'reissue':
+    case 'restart-back':
       return { issuer: old, also: [fresh] };
     case 'issue':
+    case 'restart':
     case 'verify':
       return { issuer: fresh, also: [old] };
     case 'drop':
@@ -113,7 +129,7 @@ export function trustAfter({ old, fresh }: Pairs, step: Step): RotationTrust {
 
 /** Which one signs from a step on. */
 export const issuerAfter = (step: Step): keyof Pairs =>
-  step === 'issue' || step === 'verify' || step === 'drop' ? 'fresh' : 'old';
+  ['issue', 'verify', 'drop'].includes(step) ? 'fresh' : 'old';
 
 /** Whether a step ends with only one of them trusted. */
 export const isLast = (step: Step): boolean => step === 'drop' || step === 'distrust';

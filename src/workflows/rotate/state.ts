@@ -1,14 +1,28 @@
 import { KeelsonError } from '../../errors/keelson-error.js';
 
 /** What can be replaced. */
-export const ROTATABLE = ['cluster-ca'] as const;
+export const ROTATABLE = ['cluster-ca', 'etcd-ca', 'front-proxy-ca', 'sa'] as const;
 export type Rotatable = (typeof ROTATABLE)[number];
 
-/** Steps of a rotation, in order; from `drop` on there is no way back. */
+/** Steps forward; from `drop` on there is no way back. */
 export const FORWARD = ['trust', 'restart', 'issue', 'verify', 'drop'] as const;
-/** Steps of the way back: what was issued is issued by the old one again, then the new one is no longer trusted. */
-export const BACK = ['reissue', 'distrust'] as const;
+/**
+ * Steps of the way back: what was issued is issued by the old one again, pods that got something from the new one
+ * are replaced once more, then the new one is no longer trusted.
+ */
+const BACK = ['reissue', 'restart-back', 'distrust'] as const;
 export type Step = (typeof FORWARD)[number] | (typeof BACK)[number];
+
+/**
+ * The order of steps. Pods have to trust a new CA before anything is issued by it, and get new tokens only once
+ * these are signed with a new key. Where pods hold nothing they are left alone.
+ */
+export const ORDER: Readonly<Record<Rotatable, readonly (typeof FORWARD)[number][]>> = {
+  'cluster-ca': ['trust', 'restart', 'issue', 'verify', 'drop'],
+  'etcd-ca': ['trust', 'issue', 'verify', 'drop'],
+  'front-proxy-ca': ['trust', 'issue', 'verify', 'drop'],
+  sa: ['trust', 'issue', 'restart', 'verify', 'drop'],
+};
 
 /** The state of a rotation as it lies on every control plane. Holds no secret. */
 export interface RotationState {
@@ -37,13 +51,16 @@ export function newState(
 }
 
 /** Steps that are left, in order. */
-export function remaining({ direction, begun, done, finished }: RotationState): Step[] {
+export function remaining({ what, direction, begun, done, finished }: RotationState): Step[] {
   if (finished) return [];
+  // Pods that trust both CAs are no hindrance; those with tokens of the new key are.
+  const again = ORDER[what].indexOf('restart') > ORDER[what].indexOf('issue') && begun.includes('restart');
   const steps: Step[] =
     direction === 'forward'
-      ? [...FORWARD]
+      ? [...ORDER[what]]
       : [
           ...(begun.includes('issue') ? (['reissue'] as const) : []),
+          ...(again ? (['restart-back'] as const) : []),
           ...(begun.includes('trust') ? (['distrust'] as const) : []),
         ];
   return steps.filter((step) => !done.includes(step));

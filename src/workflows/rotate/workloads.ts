@@ -94,23 +94,27 @@ function waitsToBeTold({ spec }: KubeObject): boolean {
 
 /**
  * Replaces the pods of these workloads, as `kubectl rollout restart` does, and waits until it is through. One that
- * was restarted for this rotation already is only waited for.
+ * has the mark already is only waited for.
  * @throws DEADLINE naming the workload that does not come through
  */
-export async function restartWorkloads(run: Run, workloads: readonly ObjectRef[]): Promise<void> {
+export async function restartWorkloads(
+  run: Run,
+  workloads: readonly ObjectRef[],
+  mark: string,
+): Promise<void> {
   const limit = pLimit(AT_ONCE);
-  await Promise.all(workloads.map((ref) => limit(() => restart(run, ref))));
+  await Promise.all(workloads.map((ref) => limit(() => restart(run, ref, mark))));
 }
 
-async function restart(run: Run, ref: ObjectRef): Promise<void> {
+async function restart(run: Run, ref: ObjectRef, mark: string): Promise<void> {
   const place = `${ref.kind} ${ref.namespace}/${ref.name}`;
-  const annotations = { [RESTARTED]: run.state.id };
+  const annotations = { [RESTARTED]: mark };
   await awaitApi(
     run,
     async (api) => {
       const object = await api.get(ref);
       if (object === null) return { met: true, state: '' };
-      if (templateMark(object) !== run.state.id) {
+      if (templateMark(object) !== mark) {
         await api.patch(ref, { spec: { template: { metadata: { annotations } } } });
         return { met: false, state: 'its template was changed' };
       }

@@ -34,7 +34,7 @@ const kind: RotationKind = {
   title: 'the CA',
   does: {},
   consequences: [],
-  podsHoldCopies: false,
+  refusal: () => null,
   lingerMs: 0,
   leftovers: () => ['/etc/kubernetes/pki/leftover.crt'],
   create: async () => fresh,
@@ -140,6 +140,14 @@ describe('a rotation', () => {
     );
     await rotate(made, ['cluster-ca'], OWNER, parts());
     expect(standing(made)).toEqual(all('new', 'fresh'));
+  });
+
+  it('is refused with an end that never comes', async () => {
+    const made = session();
+    await expect(rotate(made, ['etcd-ca'], { ...OWNER, until: 'restart' }, parts())).rejects.toMatchObject({
+      code: 'USAGE',
+    });
+    expect(standing(made)).toEqual(all('old', 'old'));
   });
 
   it('goes on wherever it was broken off', async () => {

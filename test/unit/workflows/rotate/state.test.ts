@@ -42,6 +42,14 @@ describe('the state of a rotation', () => {
     ]);
   });
 
+  it('replaces pods with tokens of a new key only once tokens are signed with it, and again on the way back', () => {
+    const sa = { ...fresh(), what: 'sa' } as const;
+    expect(remaining(sa)).toEqual(['trust', 'issue', 'restart', 'verify', 'drop']);
+    const restarted = begin(finish(begin(sa, 'trust'), 'trust', 1), 'issue');
+    expect(remaining(turnBack(restarted))).toEqual(['reissue', 'distrust']);
+    expect(remaining(turnBack(begin(restarted, 'restart')))).toEqual(['reissue', 'restart-back', 'distrust']);
+  });
+
   it('can’t go back once a host may have dropped the old one', () => {
     const dropping = begin(through('trust', 'restart', 'issue', 'verify'), 'drop');
     expect(() => turnBack(dropping)).toThrow(/no way back/);
