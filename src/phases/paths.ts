@@ -7,3 +7,5 @@ export const BOOTSTRAP_KUBELET_CONF = '/etc/kubernetes/bootstrap-kubelet.conf';
 export const MANIFESTS_DIR = '/etc/kubernetes/manifests';
 /** Where a kubelet keeps the client certificate that it rotates; kubelet.conf points to it. */
 export const KUBELET_CLIENT_CERTIFICATE = '/var/lib/kubelet/pki/kubelet-client-current.pem';
+/** Where a kubelet that asks the cluster for its serving certificate (serverTLSBootstrap) keeps it. */
+export const KUBELET_SERVER_CERTIFICATE = '/var/lib/kubelet/pki/kubelet-server-current.pem';

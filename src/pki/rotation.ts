@@ -7,6 +7,7 @@ import { type Authority, type CertAndKey, createLeaf, type IssueContext } from '
 import { readKubeconfig, withAuthorities } from './kubeconfig.js';
 import { pemBlocks } from './pem.js';
 import type { ExistingFiles } from './plan-certificates.js';
+import type { Sans } from './san.js';
 import {
   type AuthorityName,
   authoritiesOf,
@@ -125,10 +126,14 @@ function pathOf(name: KubeconfigName): string {
   return kubeconfigPath(row);
 }
 
-/** A client certificate of a node's kubelet, with a key of its own. */
-export function issueKubeletClient(
+/**
+ * A certificate of a node's kubelet, with a key of its own: for serving where names and addresses are given, else
+ * for the API.
+ */
+export function issueKubeletLeaf(
   cluster: ClusterConfiguration,
   node: string,
+  sans: Sans | null,
   authority: Authority,
   context: IssueContext,
 ): Promise<CertAndKey> {
@@ -137,8 +142,8 @@ export function issueKubeletClient(
     {
       commonName: `system:node:${node}`,
       organizations: ['system:nodes'],
-      usages: ['clientAuth'],
-      sans: { dns: [], ips: [] },
+      usages: [sans === null ? 'clientAuth' : 'serverAuth'],
+      sans: sans ?? { dns: [], ips: [] },
       algorithm: cluster.encryptionAlgorithm,
       validityMs: Math.min(durationMs(cluster.certificateValidityPeriod), left),
       notBefore: 'backdated',

@@ -1,9 +1,12 @@
 import type { ClusterConfig } from '../../config/types.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import type { FileSpec } from '../../host/types.js';
-import { KUBELET_CLIENT_CERTIFICATE, KUBELET_CONF } from '../../phases/paths.js';
+import { lastArgument } from '../../manifests/component-arguments.js';
+import { KUBELET_CLIENT_CERTIFICATE, KUBELET_CONF, KUBELET_SERVER_CERTIFICATE } from '../../phases/paths.js';
+import { inspectBundle } from '../../pki/inspect.js';
 import { readKubeconfig, withAuthorities } from '../../pki/kubeconfig.js';
-import { isIssuedBy, issueKubeletClient, trustBundle } from '../../pki/rotation.js';
+import { isIssuedBy, issueKubeletLeaf, trustBundle } from '../../pki/rotation.js';
+import type { Sans } from '../../pki/san.js';
 import { CERTIFICATE_MODE, certificatePaths, SECRET_MODE } from '../../pki/table.js';
 import { authorityPair } from './authority-pair.js';
 import { clusterCaObjects } from './cluster-ca-objects.js';
@@ -13,8 +16,9 @@ import type { HostWork, RotationKind } from './kind.js';
 import { authorityOf, isLast, issuerAfter, type Run, trustAfter } from './run.js';
 import type { Step } from './state.js';
 
-/** No key leaves the host. */
-const KUBELET_CERTIFICATE = `sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' ${KUBELET_CLIENT_CERTIFICATE}`;
+/** No key leaves the host. Prints nothing where there is no file. */
+const certificateIn = (path: string) =>
+  `[ ! -e ${path} ] || sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' ${path}`;
 
 const pathsOf = (config: ClusterConfig) => certificatePaths(config.cluster, { baseName: 'ca' });
 
@@ -50,11 +54,10 @@ export const clusterCa: RotationKind = {
   work: async (run, host, step) => {
     const plane = run.planes.some(({ name }) => name === host);
     const files = plane ? await planeFiles(run, host, step) : [await workerCa(run, step)];
-    const identity = await kubeletIdentity(run, host, step);
     return {
       files: [...files, await kubeletConf(run, host, step)],
-      ...(identity === null ? {} : { kubeletIdentity: identity }),
-      pods: plane ? [controllers(run)] : [],
+      kubeletPairs: await kubeletPairs(run, host, step),
+      pods: plane ? [restartedPods(run, step)] : [],
       kubelet: true,
     };
   },
@@ -100,28 +103,56 @@ async function kubeletConf(run: Run, host: string, step: Step): Promise<FileSpec
   return { path: KUBELET_CONF, content: Buffer.from(content), mode: SECRET_MODE };
 }
 
-/** A new client certificate for the kubelet; null where it has one of the issuer. */
-async function kubeletIdentity(run: Run, host: string, step: Step): Promise<Buffer | null> {
+/**
+ * New certificates for the kubelet: for the API, and for serving where the cluster's CA gave it one, with the names
+ * that were approved then. None where it has one of the issuer.
+ */
+async function kubeletPairs(
+  run: Run,
+  host: string,
+  step: Step,
+): Promise<NonNullable<HostWork['kubeletPairs']>> {
   const { context, effects } = run.session;
-  const { stdout } = await effects.host(host).query(['sh', '-c', KUBELET_CERTIFICATE]);
   const now = new Date(context.now());
   const which = issuerAfter(step);
-  if (isIssuedBy(stdout.toString('utf8'), run.pairs[which], KUBELET_CLIENT_CERTIFICATE, now)) return null;
+  const other = which === 'old' ? 'fresh' : 'old';
   const node = context.hostNamed(host).nodeRegistration.name;
-  const { certPem, keyPem } = await issueKubeletClient(
-    context.config.cluster,
-    node,
-    await authorityOf(run.pairs, which),
-    { now },
-  );
-  return Buffer.from(certPem + keyPem);
+  const authority = await authorityOf(run.pairs, which);
+  const { probes } = await effects.host(host).read({
+    probes: {
+      client: certificateIn(KUBELET_CLIENT_CERTIFICATE),
+      server: certificateIn(KUBELET_SERVER_CERTIFICATE),
+    },
+  });
+  const found = (probe: string) => probes.get(probe)?.stdout ?? '';
+  const pairs: { current: string; content: Buffer }[] = [];
+  const add = async (current: string, sans: Sans | null) => {
+    const { certPem, keyPem } = await issueKubeletLeaf(context.config.cluster, node, sans, authority, {
+      now,
+    });
+    pairs.push({ current, content: Buffer.from(certPem + keyPem) });
+  };
+  if (!isIssuedBy(found('client'), run.pairs[which], KUBELET_CLIENT_CERTIFICATE, now))
+    await add(KUBELET_CLIENT_CERTIFICATE, null);
+  const serving = found('server');
+  // One of somebody else's authority is theirs to replace.
+  if (serving !== '' && isIssuedBy(serving, run.pairs[other], KUBELET_SERVER_CERTIFICATE, now))
+    await add(KUBELET_SERVER_CERTIFICATE, inspectBundle(serving, KUBELET_SERVER_CERTIFICATE)[0].sans);
+  return pairs;
 }
 
-/** Both have kubeconfigs in memory; the controller manager also what it publishes and signs with. */
-function controllers(run: Run): HostWork['pods'][number] {
-  const signer = signerOf(run.session.context.config);
+/**
+ * Controller manager and scheduler have kubeconfigs in memory, the first also what it publishes and signs with. An
+ * API server that checks kubelets' certificates is to read whom it trusts for that.
+ */
+function restartedPods(run: Run, step: Step): HostWork['pods'][number] {
+  const { config } = run.session.context;
+  const signer = signerOf(config);
+  const checks =
+    lastArgument(config.cluster.apiServer.extraArgs, 'kubelet-certificate-authority') !== undefined &&
+    (step === 'trust' || isLast(step));
   return {
-    components: ['kube-controller-manager', 'kube-scheduler'],
+    components: [...(checks ? ['kube-apiserver'] : []), 'kube-controller-manager', 'kube-scheduler'],
     arguments: {
       'kube-controller-manager': {
         'cluster-signing-cert-file': signer.cert,

@@ -14,7 +14,8 @@ export async function differences(run: Run, host: string, work: HostWork): Promi
   const wrong = specs
     .filter(({ path, content }) => files.get(path)?.content?.equals(content) !== true)
     .map(({ path }) => `${path} on ${host} is not of the new one alone`);
-  return work.kubeletIdentity === undefined
-    ? wrong
-    : [...wrong, `the kubelet of ${host} has no certificate of the new one`];
+  const lacking = (work.kubeletPairs ?? []).map(
+    ({ current }) => `${current} on ${host} is not of the new one`,
+  );
+  return [...wrong, ...lacking];
 }

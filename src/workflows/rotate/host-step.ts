@@ -1,5 +1,4 @@
-import { KUBELET_CLIENT_CERTIFICATE } from '../../phases/paths.js';
-import type { HostWork, RotationKind } from './kind.js';
+import type { RotationKind } from './kind.js';
 import { restartKubelet, restartPods } from './pods.js';
 import { isLast, type Run } from './run.js';
 import type { Step } from './state.js';
@@ -7,8 +6,8 @@ import { hasReached, markReached } from './store.js';
 
 /** The kubelet wants a symbolic link to the certificate that it uses. */
 const LINK = `set -e
-ln -sfT "$1" "${KUBELET_CLIENT_CERTIFICATE}.new"
-mv -T "${KUBELET_CLIENT_CERTIFICATE}.new" "${KUBELET_CLIENT_CERTIFICATE}"
+ln -sfT "$1" "$2.new"
+mv -T "$2.new" "$2"
 `;
 
 /**
@@ -22,7 +21,7 @@ export async function runHostStep(run: Run, kind: RotationKind, name: string, st
   if (await hasReached(host, state.id, step)) return false;
   const work = await kind.work(run, name, step);
   await host.put([...work.files]);
-  if (work.kubeletIdentity !== undefined) await putIdentity(run, name, work.kubeletIdentity);
+  for (const pair of work.kubeletPairs ?? []) await putPair(run, name, pair);
   const mark = isLast(step) ? null : `${state.id}/${step}`;
   for (const group of work.pods) await restartPods(run, name, { ...group, mark });
   if (work.kubelet && work.pods.length === 0) await restartKubelet(run, name);
@@ -31,10 +30,14 @@ export async function runHostStep(run: Run, kind: RotationKind, name: string, st
   return true;
 }
 
-async function putIdentity(run: Run, name: string, content: NonNullable<HostWork['kubeletIdentity']>) {
+async function putPair(
+  run: Run,
+  name: string,
+  { current, content }: { current: string; content: Buffer },
+): Promise<void> {
   const host = run.session.effects.host(name);
   const stamp = new Date(run.session.context.now()).toISOString().slice(0, 19).replaceAll(/[T:]/g, '-');
-  const path = KUBELET_CLIENT_CERTIFICATE.replace('current', stamp);
+  const path = current.replace('current', stamp);
   await host.put([{ path, content, mode: 0o600 }]);
-  await host.script({ name: 'rotate/kubelet-identity', text: LINK, args: [path] });
+  await host.script({ name: 'rotate/kubelet-pair', text: LINK, args: [path, current] });
 }

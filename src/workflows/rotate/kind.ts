@@ -8,8 +8,8 @@ import type { Rotatable, Step } from './state.js';
 /** What a step does on one host. */
 export interface HostWork {
   files: readonly FileSpec[];
-  /** A kubelet client certificate with its key, as the kubelet keeps them. */
-  kubeletIdentity?: Buffer;
+  /** Certificates with their keys, as the kubelet keeps them: a file that the link `current` points to. */
+  kubeletPairs?: readonly { current: string; content: Buffer }[];
   /** Static pods that are started anew, group after group; the kubelet is restarted with each. */
   pods: readonly Omit<PodRestart, 'mark'>[];
   /** The kubelet has to read its files again. */

@@ -7,7 +7,7 @@ import { planCertificates } from '../../../src/pki/plan-certificates.js';
 import {
   holdsCertificates,
   isIssuedBy,
-  issueKubeletClient,
+  issueKubeletLeaf,
   type RotationTrust,
   reissueHost,
   sameCertificates,
@@ -110,13 +110,16 @@ describe('a CA that is being replaced', () => {
 
   it('certifies a node’s kubelet for that node alone', async () => {
     const authority = await openAuthority(fresh, { cert: 'ca.crt', key: 'ca.key' });
-    const { certPem } = await issueKubeletClient(given.cluster, 'w1', authority, context);
+    const { certPem } = await issueKubeletLeaf(given.cluster, 'w1', null, authority, context);
     const [leaf] = inspectBundle(certPem, 'kubelet');
     expect(leaf.commonName).toBe('system:node:w1');
     expect(leaf.organizations).toEqual(['system:nodes']);
     expect(leaf.usages).toEqual(['clientAuth']);
     expect(leaf.sans).toEqual({ dns: [], ips: [] });
     expect(isIssuedBy(certPem, fresh, 'kubelet', NOW)).toBe(true);
+    const sans = { dns: ['w1'], ips: ['10.0.0.2'] };
+    const serving = await issueKubeletLeaf(given.cluster, 'w1', sans, authority, context);
+    expect(inspectBundle(serving.certPem, 'kubelet')[0]).toMatchObject({ usages: ['serverAuth'], sans });
     expect(isIssuedBy(certPem, old, 'kubelet', NOW)).toBe(false);
   });
 });
