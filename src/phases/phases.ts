@@ -21,7 +21,6 @@ import { joinControlPlane, joinWorker } from './join/nodes.js';
 import { uploadCerts } from './join/upload-certs.js';
 import { finalizeKubelet } from './kubelet/finalize.js';
 import { installKubelet, installTools } from './kubelet/install.js';
-import { kubeletServing } from './kubelet/serving.js';
 import { startStandaloneKubelet } from './kubelet/standalone.js';
 import { startKubelet } from './kubelet/start.js';
 import { flannelReady } from './network/flannel.js';
@@ -67,7 +66,6 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   joinEtcd,
   joinWorker,
   labelNodes,
-  kubeletServing,
   endpointKubelets,
   endpointKubeProxy,
   retireEndpoint,

@@ -1,8 +1,9 @@
 import { asControlPlane } from '../../config/inventory.js';
 import { waitUntil } from '../../engine/wait.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
+import type { Host } from '../../host/types.js';
 import { API_SERVER_STOPPED, DRAINED } from '../artefacts.js';
-import { defineHostPhase } from '../context.js';
+import { defineHostPhase, type PhaseContext } from '../context.js';
 import { MANIFESTS_DIR } from '../paths.js';
 
 const MANIFEST = `${MANIFESTS_DIR}/kube-apiserver.yaml`;
@@ -41,18 +42,8 @@ export const stopApiServer = defineHostPhase({
   },
   actions: {
     stop: async (context, host) => {
-      const { bindPort } = asControlPlane(context.hostNamed(host.name)).localAPIEndpoint;
-      await host.remove([MANIFEST]);
-      const gone = async () => {
-        const { code } = await host.query(['sh', '-c', listens(bindPort)], { acceptCodes: 'any' });
-        return { met: code !== 0, state: `something still listens on port ${bindPort}` };
-      };
       try {
-        await waitUntil(gone, {
-          for: 'the API server to stop',
-          deadlineMs: PATIENCE_MS,
-          signal: context.signal,
-        });
+        await stopApiServerOf(context, host);
       } catch (error) {
         if (!(error instanceof KeelsonError) || error.code !== 'DEADLINE') throw error;
         context.emit({ type: 'note', host: host.name, level: 'warning', text: error.message });
@@ -60,3 +51,17 @@ export const stopApiServer = defineHostPhase({
     },
   },
 });
+
+/**
+ * Takes the manifest of a host's API server away and waits until it takes no more connections.
+ * @throws DEADLINE where something still listens
+ */
+export async function stopApiServerOf(context: PhaseContext, host: Host): Promise<void> {
+  const { bindPort } = asControlPlane(context.hostNamed(host.name)).localAPIEndpoint;
+  await host.remove([MANIFEST]);
+  const gone = async () => {
+    const { code } = await host.query(['sh', '-c', listens(bindPort)], { acceptCodes: 'any' });
+    return { met: code !== 0, state: `something still listens on port ${bindPort}` };
+  };
+  await waitUntil(gone, { for: 'the API server to stop', deadlineMs: PATIENCE_MS, signal: context.signal });
+}

@@ -2,15 +2,20 @@ import { etcdClient } from '../../cluster/etcd.js';
 import { memberAddress } from '../../config/inventory.js';
 import type { ClusterConfig } from '../../config/types.js';
 import { waitUntil } from '../../engine/wait.js';
+import { KeelsonError } from '../../errors/keelson-error.js';
 import { loopbackFor } from '../../manifests/addresses.js';
+import { KUBELET_UNIT } from '../../manifests/kubelet.js';
+import { stopApiServerOf } from '../../phases/control-plane/stop.js';
 import { certificatePaths } from '../../pki/table.js';
 import { authorityPair } from './authority-pair.js';
 import { awaitApi } from './await-api.js';
 import { awaitPresented, awaitTrust } from './handshakes.js';
 import { authorityFiles } from './host-files.js';
 import type { RotationKind } from './kind.js';
+import { awaitPods, manifests } from './pods.js';
 import { hostPki, isLast, type Run } from './run.js';
 import type { Step } from './state.js';
+import type { Pairs } from './store.js';
 
 const CLIENT_PORT = 2379;
 const PEER_PORT = 2380;
@@ -43,8 +48,11 @@ export const etcdCa: RotationKind = {
   hosts: (run) => run.planes.map(({ name }) => name),
   work: async (run, host, step) => ({
     files: await authorityFiles(run, host, 'etcd-ca', step),
-    pods: step === 'trust' || isLast(step) ? [{ components: ['etcd', 'kube-apiserver'] }] : [],
+    pods: [],
     kubelet: false,
+    ...(step === 'trust' || isLast(step)
+      ? { restart: (mark: string | null) => restartMember(run, host, step, mark) }
+      : {}),
   }),
   settled,
   objects: async () => undefined,
@@ -52,22 +60,42 @@ export const etcdCa: RotationKind = {
   lingerMs: 0,
 };
 
+const COMPONENTS = ['etcd', 'kube-apiserver'];
+
+/**
+ * The API server goes first and comes last. Without its member it would answer late or not at all, and a kubelet
+ * that waits for such an answer starts nothing; one that is refused does.
+ */
+async function restartMember(run: Run, hostName: string, step: Step, mark: string | null): Promise<void> {
+  const { context, effects } = run.session;
+  const host = effects.host(hostName);
+  const [member, apiServer] = await manifests(run, hostName, { components: COMPONENTS, mark });
+  if (member === undefined || apiServer === undefined)
+    throw new KeelsonError('BUG', 'two manifests are two files', { host: hostName });
+  await stopApiServerOf(context, host);
+  await host.put([member]);
+  await host.service('restart', KUBELET_UNIT);
+  await awaitMember(run, hostName, step);
+  await host.put([apiServer]);
+  await awaitPods(run, hostName, { components: COMPONENTS, mark });
+}
+
+async function awaitMember(run: Run, host: string, step: Step): Promise<void> {
+  const address = memberAddress(run.session.context.hostNamed(host));
+  const door = {
+    who: `the etcd member of ${host}`,
+    host,
+    endpoint: { address, port: CLIENT_PORT },
+    request: async (which: keyof Pairs) => ({ path: '/version', identity: await run.stranger(which) }),
+    knows: (status: number | null) => status === 200,
+  };
+  await awaitTrust(run, door, step);
+  await awaitPresented(run, door, step);
+  await awaitPresented(run, { ...door, endpoint: { address, port: PEER_PORT } }, step);
+}
+
 async function settled(run: Run, host: string, step: Step): Promise<void> {
-  const { context } = run.session;
-  const address = memberAddress(context.hostNamed(host));
-  const who = `the etcd member of ${host}`;
-  const client = { who, host, endpoint: { address, port: CLIENT_PORT } };
-  await awaitTrust(
-    run,
-    {
-      ...client,
-      request: async (which) => ({ path: '/version', identity: await run.stranger(which) }),
-      knows: (status) => status === 200,
-    },
-    step,
-  );
-  await awaitPresented(run, client, step);
-  await awaitPresented(run, { who, host, endpoint: { address, port: PEER_PORT } }, step);
+  await awaitMember(run, host, step);
   await awaitMembers(run, host);
   await awaitApi(
     run,

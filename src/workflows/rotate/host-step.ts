@@ -24,6 +24,7 @@ export async function runHostStep(run: Run, kind: RotationKind, name: string, st
   for (const pair of work.kubeletPairs ?? []) await putPair(run, name, pair);
   const mark = isLast(step) ? null : `${state.id}/${step}`;
   for (const group of work.pods) await restartPods(run, name, { ...group, mark });
+  await work.restart?.(mark);
   if (work.kubelet && work.pods.length === 0) await restartKubelet(run, name);
   await kind.settled(run, name, step);
   await markReached(host, state.id, step);

@@ -14,6 +14,8 @@ export interface HostWork {
   pods: readonly Omit<PodRestart, 'mark'>[];
   /** The kubelet has to read its files again. */
   kubelet: boolean;
+  /** Restarts that have an order of their own, in place of `pods`. */
+  restart?: (mark: string | null) => Promise<void>;
 }
 
 /** How one kind of trust is replaced. Steps are those that hosts take part in. */

@@ -1,4 +1,5 @@
 import { KeelsonError } from '../../errors/keelson-error.js';
+import type { FileSpec } from '../../host/types.js';
 import { KUBELET_UNIT } from '../../manifests/kubelet.js';
 import { MARK_ANNOTATION, markedManifest } from '../../manifests/marked-pod.js';
 import { withHostEvidence } from '../../phases/evidence.js';
@@ -39,13 +40,29 @@ export interface PodRestart {
  * @throws DEADLINE with the host's evidence
  */
 export async function restartPods(run: Run, hostName: string, restart: PodRestart): Promise<void> {
+  await run.session.effects.host(hostName).put(await manifests(run, hostName, restart));
+  await restartKubelet(run, hostName);
+  await awaitPods(run, hostName, restart);
+}
+
+/** Waits until these pods run with their mark. */
+export async function awaitPods(
+  run: Run,
+  hostName: string,
+  { components, mark }: Pick<PodRestart, 'components' | 'mark'>,
+): Promise<void> {
+  await Promise.all(components.map((component) => awaitPod(run, hostName, component, mark)));
+}
+
+/** The manifests of these pods with their mark. Those from before the rotation are kept first, once. */
+export async function manifests(run: Run, hostName: string, restart: PodRestart): Promise<FileSpec[]> {
   const { session, state } = run;
   const host = session.effects.host(hostName);
   const { components, mark } = restart;
   await host.script({ name: 'rotate/keep-manifests', text: KEEP, args: [state.id, ...components] });
   const kept = (name: string) => `${ROTATION_DIR}/manifests-${state.id}/${name}.yaml`;
   const { files } = await host.read({ files: components.map(kept) });
-  const manifests = components.map((name) => {
+  return components.map((name) => {
     const original = files.get(kept(name))?.content;
     if (original === undefined)
       throw new KeelsonError('BUG', `${kept(name)} is not there`, { host: hostName });
@@ -58,9 +75,6 @@ export async function restartPods(run: Run, hostName: string, restart: PodRestar
     });
     return { path, content: Buffer.from(text), mode: 0o600 };
   });
-  await host.put(manifests);
-  await restartKubelet(run, hostName);
-  await Promise.all(components.map((component) => awaitPod(run, hostName, component, mark)));
 }
 
 async function awaitPod(run: Run, hostName: string, component: string, mark: string | null): Promise<void> {

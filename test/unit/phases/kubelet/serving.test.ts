@@ -38,7 +38,7 @@ function signingRequest(name: string, request: string, username = 'system:node:w
 
 /** cp1 has its certificate; w1 gets one as soon as a request is approved. */
 function world(...requests: KubeObject[]) {
-  const session = fakeSession({ ...cluster(), kubelet: { serverTLSBootstrap: true } });
+  const session = fakeSession({ ...cluster(), kubelet: { ...cluster().kubelet, serverTLSBootstrap: true } });
   const api: FakeApi = createFakeApi(...requests);
   const file = { content: Buffer.from('pem'), mode: 0o600, owner: 'root:root', type: 'file' } as const;
   session.fakes.get('cp1')?.files.set(KUBELET_SERVER_CERTIFICATE, file);
