@@ -5,8 +5,14 @@ import { defineCheck, error, linesOf, type Outcome, ok, warning } from './check.
 
 const NAME = 'VirtualAddress';
 
-/** Asked while keepalived is not there yet: later the address has to answer. A neighbour answers at once. */
-const askFor = (address: string) => `[ -e ${KEEPALIVED_CONFIG} ] && exit 0
+/**
+ * Asked while keepalived is not there yet: later the address has to answer, and is `ours`. A neighbour answers at
+ * once.
+ */
+const askFor = (address: string) => `if [ -e ${KEEPALIVED_CONFIG} ]; then
+  grep -qF -e ${quote([` ${address}/`])} ${KEEPALIVED_CONFIG} && echo ours
+  exit 0
+fi
 command -v ping >/dev/null && timeout 0.5 ping -n -q -c 1 ${quote([address])} >/dev/null 2>&1 && echo used
 true`;
 
@@ -22,8 +28,11 @@ export const virtualAddress = defineCheck({
     const virtual = virtualOn(config, host);
     if (virtual === null) return [];
     const { address } = virtual;
-    const holds = all.some((other) =>
-      other.facts.addresses.some((own) => canonicalAddress(own.address) === canonicalAddress(address)),
+    // Of a cluster that is there already, who holds it may not be among the hosts that were looked at.
+    const holds = all.some(
+      (other) =>
+        linesOf(other, 'answers').includes('ours') ||
+        other.facts.addresses.some((own) => canonicalAddress(own.address) === canonicalAddress(address)),
     );
     if (linesOf(subject, 'answers').includes('used') && !holds)
       return [

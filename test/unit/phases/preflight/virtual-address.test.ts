@@ -34,6 +34,8 @@ describe('a virtual address', () => {
     const addresses = [{ interface: 'eth0', address: '10.88.0.10', prefix: 32, mtu: 1500 }];
     const holder = subject({ config: withVirtual(), host: CP2, facts: { addresses } });
     expect(problems(judge(virtualAddress, scene, [holder]))).toEqual([]);
+    const turns = subject({ config: withVirtual(), host: CP2, probes: { answers: 'ours\n' } });
+    expect(problems(judge(virtualAddress, scene, [turns]))).toEqual([]);
   });
 
   it('is doubted outside of the interface’s network, and needs the interface that is named', () => {
