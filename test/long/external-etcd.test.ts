@@ -40,7 +40,7 @@ describe('a cluster with etcd on hosts of its own', () => {
     ).trim();
 
   it('has an etcd outside, which kubeadm knows as external, and nothing left to plan', async () => {
-    expect(await kubectlThere('get', 'nodes', '-o', 'name')).toBe('node/cp1\nnode/cp2\n');
+    expect(await kubectlThere('get', 'nodes', '-o', 'name')).toBe('node/cp1\nnode/cp2');
     const uploaded = await kubectlThere(
       '-n',
       'kube-system',
