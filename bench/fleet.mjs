@@ -39,7 +39,9 @@ PidFile none
 StrictModes no
 `,
     );
-    servers.push(spawn('/usr/sbin/sshd', ['-D', '-f', config], { stdio: 'ignore' }));
+    // Without this computer's own ~/.bashrc, which bash would read for every command.
+    const start = '[ -e ~/.bashrc ] && mount --bind /dev/null ~/.bashrc; exec /usr/sbin/sshd -D -f "$1"';
+    servers.push(spawn('unshare', ['--mount', 'sh', '-c', start, 'sh', config], { stdio: 'ignore' }));
   }
   await Promise.all(servers.map((_server, index) => listening(addressOf(index))));
 }
