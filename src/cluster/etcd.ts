@@ -111,7 +111,9 @@ export function etcdClient(
     if (status < 400) return JSON.parse(text) as Record<string, unknown>;
     const message = messageOf(text);
     const later =
-      /not (?:in sync|healthy)|can only promote|unhealthy cluster|too many learner|timed out/i.test(message);
+      /not (?:in sync|healthy)|can only promote|unhealthy cluster|too many learner|timed out|leader changed|no leader/i.test(
+        message,
+      );
     throw new KeelsonError(later ? 'CONFLICT' : 'API', `etcd: ${message}`, {
       host: host.name,
       retryable: later,
