@@ -1,5 +1,6 @@
 import { durationMs } from '../config/go-duration.js';
 import type { ClusterConfiguration, Role } from '../config/types.js';
+import type { LeafExpectation } from './check-leaf.js';
 import { issueLeaf } from './cluster-pki.js';
 import { type Authority, createLeaf, type IssueContext, signRequest } from './issue.js';
 import { readKubeconfig, withUser } from './kubeconfig.js';
@@ -84,13 +85,10 @@ export async function renewed(
       [key, keyPem],
     ]);
   }
-  const { row, paths } = renewable;
+  const { paths } = renewable;
   const pair = await createLeaf(
     {
-      commonName: row.user(scope),
-      organizations: row.organizations,
-      usages: ['clientAuth'],
-      sans: { dns: [], ips: [] },
+      ...expectedOf(renewable, scope),
       algorithm: scope.cluster.encryptionAlgorithm,
       validityMs: durationMs(scope.cluster.certificateValidityPeriod),
       notBefore: 'backdated',
@@ -99,6 +97,51 @@ export async function renewed(
     context,
   );
   return new Map([[paths[0], withUser(before, paths[0], pair)]]);
+}
+
+/** PEM of the key that goes with the certificate; null where it can't be read. @param files of the host, by path */
+export function keyIn(renewable: Renewable, files: ReadonlyMap<string, string>): string | null {
+  if (renewable.kind === 'leaf') return files.get(renewable.paths[1]) ?? null;
+  const [path] = renewable.paths;
+  try {
+    return readKubeconfig(files.get(path) ?? '', path).keyPem;
+  } catch {
+    return null;
+  }
+}
+
+/** What the certificate has to be, by the cluster file. */
+export function expectedOf(renewable: Renewable, scope: PkiScope): LeafExpectation {
+  if (renewable.kind === 'leaf') {
+    const { row } = renewable;
+    return {
+      commonName: row.commonName(scope),
+      organizations: row.organizations(scope),
+      usages: row.usages,
+      sans: row.sans(scope),
+      identityMatters: true,
+    };
+  }
+  const { row } = renewable;
+  return {
+    commonName: row.user(scope),
+    organizations: row.organizations,
+    usages: ['clientAuth'],
+    sans: { dns: [], ips: [] },
+    identityMatters: true,
+  };
+}
+
+/** Files with a certificate that somebody else has signed, for the key that is there. Contents by path. */
+export function withCertificate(
+  renewable: Renewable,
+  certPem: string,
+  files: ReadonlyMap<string, string>,
+): Map<string, string> {
+  const [path] = renewable.paths;
+  if (renewable.kind === 'leaf') return new Map([[path, certPem]]);
+  const keyPem = keyIn(renewable, files) ?? '';
+  return new Map([[path, withUser(files.get(path) ?? '', path, { certPem, keyPem })]]);
 }
 
 /** A kubelet's client certificate for the key that it has. @param publicKey SubjectPublicKeyInfo, DER */

@@ -1,9 +1,17 @@
 import { delimiter, dirname, join, resolve } from 'node:path';
+import { presentHosts } from '../../config/inventory.js';
+import type { ClusterConfig } from '../../config/types.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { planText } from '../../report/plan-text.js';
 import { duration } from '../../report/table.js';
 import { refreshKubeconfigs } from '../../workflows/certs/local-kubeconfigs.js';
-import { namesToRenew, planRenewal, renewCertificates } from '../../workflows/certs/renew.js';
+import {
+  namesToRenew,
+  planRenewal,
+  type RenewSelection,
+  renewCertificates,
+} from '../../workflows/certs/renew.js';
+import { certificateRequests, readSigned, writeRequests } from '../../workflows/certs/requests.js';
 import { changesIn } from '../../workflows/plan.js';
 import { CLUSTER_OPTIONS, clusterConfig, ownerOf, withSession } from '../cluster-options.js';
 import { type CliIO, defineCommand } from '../command.js';
@@ -20,6 +28,16 @@ the new one.`,
   options: {
     ...CLUSTER_OPTIONS,
     yes: { flags: '--yes', description: 'do not ask', kind: 'boolean' },
+    csrOnly: {
+      flags: '--csr-only <folder>',
+      description: 'write requests for an authority elsewhere, HOST/NAME.csr; nothing is changed',
+      kind: 'string',
+    },
+    importFrom: {
+      flags: '--import <folder>',
+      description: 'put certificates in place that were signed elsewhere, HOST/NAME.crt',
+      kind: 'string',
+    },
     dryRun: {
       flags: '--dry-run',
       description: 'show what would be renewed and change nothing',
@@ -28,8 +46,25 @@ the new one.`,
   },
   run: async ({ args, options, io, global }) => {
     const config = await clusterConfig(options.config, io);
-    const selection = { names: args.flat() };
-    namesToRenew(config, selection);
+    if (options.csrOnly !== undefined && options.importFrom !== undefined) {
+      throw new KeelsonError('USAGE', '--csr-only and --import are two steps', { hint: 'give one of them' });
+    }
+    const names = args.flat();
+    const wanted = namesToRenew(config, { names });
+    if (options.csrOnly !== undefined) {
+      const folder = resolve(io.cwd, options.csrOnly);
+      const requests = await withSession(
+        options,
+        io,
+        global,
+        async ({ session }) => certificateRequests(session, wanted),
+        { config, bundleOptional: true, quiet: true },
+      );
+      const files = await writeRequests(folder, requests);
+      const text = `${files.length} requests in ${folder}. Put what is signed beside them as NAME.crt, then: keelson certs renew --import ${options.csrOnly}`;
+      return { data: { cluster: config.name, files }, text };
+    }
+    const selection = await selectionOf(names, wanted, options.importFrom, config, io);
     const open = { config, bundleOptional: true };
     if (!options.dryRun && !options.yes && !io.terminal) {
       throw new KeelsonError(
@@ -82,6 +117,21 @@ the new one.`,
     );
   },
 });
+
+/** With certificates from a folder, those that it has. */
+async function selectionOf(
+  names: readonly string[],
+  wanted: ReadonlySet<string>,
+  folder: string | undefined,
+  config: ClusterConfig,
+  io: CliIO,
+): Promise<RenewSelection> {
+  if (folder === undefined) return { names };
+  const hosts = presentHosts(config).map(({ name }) => name);
+  const signed = await readSigned(resolve(io.cwd, folder), hosts);
+  const given = new Map([...signed].filter(([key]) => wanted.has(key.slice(key.indexOf(':') + 1))));
+  return { names, given };
+}
 
 /** Where kubectl looks, and what `lab up` writes beside the cluster file. */
 function localKubeconfigs(file: string, io: CliIO): string[] {

@@ -1,9 +1,9 @@
 import type { HostPhase, Verdict } from '../../engine/phase.js';
-import type { Change } from '../../engine/types.js';
+import type { Change, FileChange } from '../../engine/types.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import type { ReadResult } from '../../host/types.js';
 import { type CertificateInfo, inspectBundle } from '../../pki/inspect.js';
-import { certificateIn, type Renewable, renewableOn, renewed } from '../../pki/renew.js';
+import { certificateIn, type Renewable, renewableOn, renewed, withCertificate } from '../../pki/renew.js';
 import { lackingSans } from '../../pki/san.js';
 import { CERTIFICATE_MODE, SECRET_MODE } from '../../pki/table.js';
 import { RENEWED } from '../artefacts.js';
@@ -29,6 +29,8 @@ export interface Renewal {
    * one host follows the other.
    */
   repair: boolean;
+  /** Certificates that somebody else signed for the keys that are there, PEM, by `host:name`. Nothing is signed here. */
+  given?: ReadonlyMap<string, string>;
 }
 
 export interface RenewalRun {
@@ -49,14 +51,16 @@ export interface Identity {
 const ARTEFACT = /^renewed:([^:]+):(.+)$/;
 
 /** The phases of one renewal: they remember what was found at first, since a renewed file is as good as the old one. */
-export function renewal({ names, kubelets, repair }: Renewal): RenewalRun {
-  const before = new Map<string, { content: string; print: string }>();
+export function renewal({ names, kubelets, repair, given }: Renewal): RenewalRun {
+  const before = new Map<string, { files: ReadonlyMap<string, string>; print: string }>();
   const made = new Map<string, Promise<Map<string, string>>>();
   const settled = new Set<string>();
   const identities: Identity[] = [];
 
   const wantedOn = (context: PhaseContext, host: string): Renewable[] =>
-    renewableOn(context.config.cluster, context.hostNamed(host).role).filter(({ name }) => names.has(name));
+    renewableOn(context.config.cluster, context.hostNamed(host).role).filter(
+      ({ name }) => names.has(name) && (given?.has(`${host}:${name}`) ?? true),
+    );
 
   const plan = (context: PhaseContext, host: string, seen: ReadResult): Verdict => {
     context.trust.observed(host, seen);
@@ -66,19 +70,26 @@ export function renewal({ names, kubelets, repair }: Renewal): RenewalRun {
       if (content === undefined) return [];
       const info = readable(certificateIn(renewable, content), path);
       const print = info?.x509.fingerprint256 ?? content;
-      const first = before.get(`${host}:${path}`) ?? { content, print };
+      const first = before.get(`${host}:${path}`) ?? { files: textsOf(renewable, seen), print };
       before.set(`${host}:${path}`, first);
-      return first.print === print ? [{ renewable, info }] : [];
+      const wanted = given?.get(`${host}:${renewable.name}`);
+      const there = wanted !== undefined && readable(wanted, path)?.x509.fingerprint256 === print;
+      return first.print === print && !there ? [{ renewable, info }] : [];
     });
     if (due.length === 0) return { standing: 'satisfied', reasons: [], changes: [] };
-    const obstacles = new Set(due.map(({ renewable }) => obstacleTo(context, renewable.authority)));
-    obstacles.delete(null);
-    if (obstacles.size > 0) return { standing: 'blocked', reasons: [...obstacles].map(String), changes: [] };
+    const obstacles = due.flatMap(({ renewable }) => obstacleTo(context, renewable.authority) ?? []);
+    if (given === undefined && obstacles.length > 0)
+      return { standing: 'blocked', reasons: [...new Set(obstacles)], changes: [] };
     const now = new Date(context.now());
     const reasons = due.map(
       ({ renewable, info }) => `${renewable.name} ${reasonOf(context, host, renewable, info, now)}`,
     );
-    const files = due.flatMap(({ renewable }, index) => filesOf(host, renewable, reasons[index] ?? ''));
+    const files = due.flatMap(({ renewable }, index) =>
+      filesOf(host, renewable, reasons[index] ?? '').filter(
+        // A certificate for the key that is there leaves that key.
+        (change) => given === undefined || !change.path.endsWith('.key'),
+      ),
+    );
     const programs = programsToRestart(due, now);
     const restarts = programs.map(
       (program): Change => ({
@@ -130,11 +141,22 @@ export function renewal({ names, kubelets, repair }: Renewal): RenewalRun {
     { needs: [], provides: [RENEWED] },
   );
 
-  const issue = async (context: PhaseContext, host: string, renewable: Renewable) => {
+  const newFiles = async (
+    context: PhaseContext,
+    host: string,
+    renewable: Renewable,
+    old: ReadonlyMap<string, string>,
+  ) => {
+    const certPem = given?.get(`${host}:${renewable.name}`);
+    if (certPem !== undefined) return withCertificate(renewable, certPem, old);
     const authority = await signer(context, renewable.authority);
-    const content = before.get(`${host}:${renewable.paths[0]}`)?.content ?? '';
     const scope = { cluster: context.config.cluster, host: context.hostNamed(host) };
-    const files = await renewed(renewable, scope, authority, content, { now: new Date(context.now()) });
+    const content = old.get(renewable.paths[0]) ?? '';
+    return renewed(renewable, scope, authority, content, { now: new Date(context.now()) });
+  };
+  const issue = async (context: PhaseContext, host: string, renewable: Renewable) => {
+    const old = before.get(`${host}:${renewable.paths[0]}`)?.files ?? new Map<string, string>();
+    const files = await newFiles(context, host, renewable, old);
     if (renewable.kind === 'kubeconfig')
       identities.push({ host, name: renewable.name, content: files.get(renewable.paths[0]) ?? '' });
     return files;
@@ -162,7 +184,11 @@ export function renewal({ names, kubelets, repair }: Renewal): RenewalRun {
 
 const SETTLE: Change = { kind: 'action', name: 'settle', summary: 'wait until its control plane is healthy' };
 
-function filesOf(host: string, { kind, name, paths }: Renewable, reason: string): Change[] {
+function textsOf({ paths }: Renewable, seen: ReadResult): Map<string, string> {
+  return new Map(paths.map((path) => [path, seen.files.get(path)?.content?.toString() ?? '']));
+}
+
+function filesOf(host: string, { kind, name, paths }: Renewable, reason: string): FileChange[] {
   return paths.map((path) => ({
     kind: 'file',
     op: 'update',

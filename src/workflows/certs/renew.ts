@@ -14,6 +14,7 @@ import { makePlan } from '../plan.js';
 import { refuseBlocked } from '../refuse-blocked.js';
 import { observeTrust } from '../require.js';
 import type { Session } from '../session.js';
+import { refuseUnfit } from './requests.js';
 
 /** keelson's own among kubeadm's names: what kubelets renew themselves, as long as they can. */
 const KUBELETS = 'kubelet-client';
@@ -24,6 +25,8 @@ const OVERDUE = 0.95;
 export interface RenewSelection {
   /** kubeadm's names, `kubelet-client`, or `all`; [] is `all`. */
   names: readonly string[];
+  /** Certificates that somebody else signed, PEM, by `host:name`: those are put in place, and nothing is signed. */
+  given?: ReadonlyMap<string, string>;
 }
 
 export interface RenewOptions extends RenewSelection {
@@ -139,9 +142,11 @@ async function planned(
   const all = selection.names.length === 0 || selection.names.includes(ALL);
   const kubelets = (found: CertificateInfo): string | null => {
     if (names.has(KUBELETS)) return `expires on ${found.notAfter.toISOString()}`;
-    return all ? overdue(found, now) : null;
+    return all && given === undefined ? overdue(found, now) : null;
   };
-  const run = renewal({ names, kubelets, repair });
+  const { given } = selection;
+  if (given !== undefined) await refuseUnfit(session, given);
+  const run = renewal({ names, kubelets, repair, ...(given === undefined ? {} : { given }) });
   const plan = await makePlan(session, { phases: run.phases });
   // Waiting alone is nothing to do.
   const idle = plan.tasks.every(

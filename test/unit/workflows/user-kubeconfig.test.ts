@@ -3,21 +3,12 @@ import { describe, expect, it } from 'vitest';
 import type { ClusterClient, KubeObject } from '../../../src/cluster/client.js';
 import { parsePrivateKey } from '../../../src/pki/keys.js';
 import { readKubeconfig } from '../../../src/pki/kubeconfig.js';
-import { applyCluster } from '../../../src/workflows/apply.js';
-import { phasesNamed } from '../../../src/workflows/phase-selection.js';
 import { userKubeconfig } from '../../../src/workflows/user-kubeconfig.js';
-import { type FakeSession, fakeSession } from './fixture.js';
+import { withCertificates } from './certs/fixture.js';
+import { fakeSession } from './fixture.js';
 
 const HOUR = 3_600_000;
 const jane = { user: 'jane', groups: ['viewers'], ttlMs: HOUR, by: 'ca' } as const;
-
-async function withCertificates(): Promise<FakeSession> {
-  const session = fakeSession();
-  for (const group of ['certs', 'kubeconfig']) {
-    await applyCluster(session, { phases: phasesNamed(group), owner: 'me', preflight: false });
-  }
-  return session;
-}
 
 /** The part of an API that signs: what is asked, and what becomes of the request. */
 function signingApi(outcome: KubeObject['status']) {

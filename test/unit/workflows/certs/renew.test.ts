@@ -1,52 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { runTasks } from '../../../../src/engine/runner.js';
 import { renewal } from '../../../../src/phases/certs/renew.js';
 import { inspectBundle } from '../../../../src/pki/inspect.js';
 import { readKubeconfig } from '../../../../src/pki/kubeconfig.js';
-import { applyCluster } from '../../../../src/workflows/apply.js';
 import { withFreshUsers } from '../../../../src/workflows/certs/local-kubeconfigs.js';
 import { namesToRenew, planRenewal } from '../../../../src/workflows/certs/renew.js';
-import { NO_JOURNAL } from '../../../../src/workflows/leave.js';
 import { renamedKubeconfig } from '../../../../src/workflows/merge-kubeconfig.js';
-import { phasesNamed } from '../../../../src/workflows/phase-selection.js';
 import { makePlan } from '../../../../src/workflows/plan.js';
-import { cluster, clusterOfThree, clusterWithEtcd, type FakeSession, fakeSession } from '../fixture.js';
-
-const PKI = '/etc/kubernetes/pki';
-
-async function withCertificates(config = cluster()): Promise<FakeSession> {
-  const session = fakeSession(config);
-  for (const group of ['certs', 'kubeconfig']) {
-    await applyCluster(session, { phases: phasesNamed(group), owner: 'me', preflight: false });
-  }
-  for (const host of session.fakes.values()) host.calls.length = 0;
-  return session;
-}
-
-const textOn = (session: FakeSession, host: string, path: string) =>
-  session.fakes.get(host)?.files.get(path)?.content.toString() ?? '';
-
-/** A renewal's changes, without the wait for programs that fake hosts have not. */
-async function renew(session: FakeSession, ...names: string[]) {
-  const { context } = session;
-  const run = renewal({ names: new Set(names), kubelets: () => null, repair: true });
-  const phases = run.phases.filter(({ name }) => name !== 'certs/settle');
-  const plan = await makePlan(session, { phases });
-  const secret = async (artefact: string) =>
-    (await run.secret(context, artefact)) ?? (await session.effects.secret(artefact));
-  await runTasks({
-    phases,
-    tasks: plan.tasks,
-    context,
-    readers: session.readers,
-    effects: { ...session.effects, secret },
-    journal: NO_JOURNAL,
-    emit: session.emit,
-    concurrency: 8,
-    stop: new AbortController().signal,
-  });
-  return { plan, run };
-}
+import { cluster, clusterOfThree, clusterWithEtcd, fakeSession } from '../fixture.js';
+import { PKI, renew, textOn, withCertificates } from './fixture.js';
 
 describe('namesToRenew', () => {
   it('takes kubeadm’s names and all of them', () => {
@@ -102,7 +63,7 @@ describe('a renewal', () => {
     const before = new Map(
       [...(session.fakes.get('cp1')?.files ?? [])].map(([path, { content }]) => [path, content]),
     );
-    await renew(session, 'apiserver', 'scheduler.conf');
+    await renew(session, ['apiserver', 'scheduler.conf']);
     const changed = [...(session.fakes.get('cp1')?.files ?? [])].filter(
       ([path, { content }]) => before.get(path)?.equals(content) !== true,
     );
@@ -115,13 +76,12 @@ describe('a renewal', () => {
 
   it('restarts what reads its identity once, and the API server only where what it reads slowly has expired', async () => {
     const session = await withCertificates();
-    const { plan } = await renew(
-      session,
+    const { plan } = await renew(session, [
       'scheduler.conf',
       'etcd-server',
       'front-proxy-client',
       'admin.conf',
-    );
+    ]);
     const restarts = (tasks: typeof plan.tasks) =>
       tasks.flatMap(({ changes }) =>
         changes.flatMap((one) => (one.kind === 'action' ? [one.params?.program] : [])),
@@ -139,7 +99,7 @@ describe('a renewal', () => {
     const session = await withCertificates(clusterWithEtcd());
     const path = `${PKI}/etcd/peer.crt`;
     const old = textOn(session, 'etcd2', path);
-    await renew(session, 'etcd-peer', 'apiserver-etcd-client');
+    await renew(session, ['etcd-peer', 'apiserver-etcd-client']);
     const [info] = inspectBundle(textOn(session, 'etcd2', path), path);
     const [ca] = inspectBundle(textOn(session, 'etcd1', `${PKI}/etcd/ca.crt`), 'ca');
     expect(info.x509.verify(ca.x509.publicKey)).toBe(true);
@@ -154,7 +114,7 @@ describe('withFreshUsers', () => {
     const session = await withCertificates();
     const path = '/etc/kubernetes/admin.conf';
     const old = textOn(session, 'cp1', path);
-    const { run } = await renew(session, 'admin.conf');
+    const { run } = await renew(session, ['admin.conf']);
     const identities = run.identities().map(({ content }) => content);
     const local = `# mine\n${renamedKubeconfig(old, 'demo')}`;
     const after = withFreshUsers(local, identities);
@@ -169,7 +129,7 @@ describe('withFreshUsers', () => {
   it('leaves users of other clusters alone', async () => {
     const session = await withCertificates();
     const other = textOn(await withCertificates(), 'cp1', '/etc/kubernetes/admin.conf');
-    const { run } = await renew(session, 'admin.conf');
+    const { run } = await renew(session, ['admin.conf']);
     const identities = run.identities().map(({ content }) => content);
     expect(withFreshUsers(other, identities)).toBe(other);
     expect(withFreshUsers('not: a kubeconfig\n', identities)).toBe('not: a kubeconfig\n');
