@@ -2,11 +2,14 @@ import { createPublicKey, type KeyObject } from 'node:crypto';
 import { importSigningKey, sansExtension, subject } from './issue.js';
 import { toPem } from './pem.js';
 import type { Sans } from './san.js';
+import type { Usage } from './table.js';
 
 export interface RequestSpec {
   commonName: string;
   organizations: readonly string[];
   sans: Sans;
+  /** What it is to be good for; signers that copy nothing decide it themselves. */
+  usages?: readonly Usage[];
 }
 
 /** A PKCS #10 certificate request, PEM, signed by the key that it is for. */
@@ -25,7 +28,16 @@ export async function makeRequest(spec: RequestSpec, key: KeyObject): Promise<st
     name: subject(library, spec.commonName, spec.organizations),
     keys: { privateKey: signingKey, publicKey },
     signingAlgorithm: { name: signingKey.algorithm.name, hash: signingHash },
-    extensions: named ? [sansExtension(library, spec.sans)] : [],
+    extensions: [
+      ...(named ? [sansExtension(library, spec.sans)] : []),
+      ...(spec.usages === undefined
+        ? []
+        : [
+            new library.ExtendedKeyUsageExtension(
+              spec.usages.map((usage) => library.ExtendedKeyUsage[usage]),
+            ),
+          ]),
+    ],
   });
   return toPem(new Uint8Array(request.rawData), 'CERTIFICATE REQUEST');
 }

@@ -97,6 +97,29 @@ describe('the certificates of a cluster', () => {
     expect(shown?.certificates[0]?.sans.dns).toContain('api.example');
   });
 
+  it('are signed elsewhere where the authority’s key is not on the hosts', async () => {
+    const folder = join(WORK, 'requests');
+    const pki = '/etc/kubernetes/pki';
+    await succeed('certs', 'renew', 'apiserver', '--csr-only', folder, '-c', lab.clusterFile);
+    const request = readFileSync(join(folder, 'cp1', 'apiserver.csr')).toString('base64');
+    const signed = await onNode(
+      lab,
+      'cp1',
+      `mv ${pki}/ca.key /root/ca.key && echo ${request} | base64 -d | openssl x509 -req -days 20 -copy_extensions copyall -CA ${pki}/ca.crt -CAkey /root/ca.key 2>/dev/null`,
+    );
+    const refused = await keelson(['certs', 'renew', 'apiserver', '--yes', '-c', lab.clusterFile]);
+    expect([refused.exitCode, refused.stderr]).toEqual([
+      4,
+      expect.stringContaining('key of ca is not on the hosts'),
+    ]);
+    writeFileSync(join(folder, 'cp1', 'apiserver.crt'), signed);
+    await succeed('certs', 'renew', '--import', folder, '--yes', '-c', lab.clusterFile);
+    await onNode(lab, 'cp1', `mv /root/ca.key ${pki}/ca.key`);
+    const check = await keelson(['certs', 'check', '-c', lab.clusterFile]);
+    expect(check.stdout).toMatch(/! cp1:\S+\/apiserver.crt expires in \d+ days/);
+    expect(check.stdout).not.toContain('✖');
+  });
+
   it('let a user in for a while, with the rights of their groups', async () => {
     const file = join(WORK, 'jane.kubeconfig');
     const create = ['kubeconfig', 'create', '--user', 'jane', '--groups', 'viewers', '-c', lab.clusterFile];

@@ -12,15 +12,18 @@ describe('makeRequest', () => {
         commonName: 'jane+doe',
         organizations: ['viewers', 'a/b'],
         sans: { dns: ['api.example'], ips: ['10.0.0.1'] },
-      };
+        usages: ['serverAuth'],
+      } as const;
       const pem = await makeRequest(spec, await generateKey(algorithm));
       expect(await readRequest(pem, 'test')).toMatchObject({
         commonName: 'jane+doe',
         organizations: ['viewers', 'a/b'],
         sans: ['dns:api.example', 'ip:10.0.0.1'],
       });
-      const { stderr, stdout } = spawnSync('openssl', ['req', '-verify', '-noout'], { input: pem });
-      expect(`${stdout}${stderr}`).toMatch(/verify OK/);
+      const { stderr, stdout } = spawnSync('openssl', ['req', '-verify', '-noout', '-text'], { input: pem });
+      expect(`${stdout}${stderr}`).toMatch(
+        /verify OK[\s\S]*TLS Web Server Authentication|TLS Web Server Authentication[\s\S]*verify OK/,
+      );
     },
   );
 });
