@@ -57,6 +57,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     () => import('./commands/certs-check.js'),
   ),
   entry(
+    'certs renew',
+    'new certificates in place of those that end',
+    () => import('./commands/certs-renew.js'),
+  ),
+  entry(
     'certs rotate',
     'replace CAs in a running cluster, step by step',
     () => import('./commands/certs-rotate.js'),
@@ -65,6 +70,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry('token list', 'bootstrap tokens of the cluster', () => import('./commands/token-list.js')),
   entry('token delete', 'delete bootstrap tokens', () => import('./commands/token-delete.js')),
   entry('kubeconfig', 'the admin kubeconfig, merged into a file', () => import('./commands/kubeconfig.js')),
+  entry(
+    'kubeconfig create',
+    'a kubeconfig for a user, with a short-lived client certificate',
+    () => import('./commands/kubeconfig-create.js'),
+  ),
   entry('config validate', 'check a cluster file', () => import('./commands/config-validate.js')),
   entry('config print', 'a cluster file with all defaults', () => import('./commands/config-print.js')),
   entry('config schema', 'JSON Schema of the cluster file', () => import('./commands/config-schema.js')),

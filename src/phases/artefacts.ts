@@ -61,3 +61,5 @@ export const DRAINED = inCluster('drained');
 export const API_SERVER_STOPPED = onHost('api-server-stopped');
 /** Hosts that leave are no members of etcd any more. */
 export const MEMBERS_OUT = inCluster('members-out');
+/** New certificates lie on all hosts, and their kubelets have read theirs. */
+export const RENEWED = inCluster('renewed');

@@ -7,6 +7,8 @@ import { type Authority, openAuthority } from '../pki/issue.js';
 import { readKubeconfig } from '../pki/kubeconfig.js';
 import { type PkiEntry, planCertificates } from '../pki/plan-certificates.js';
 import {
+  type AuthorityName,
+  authoritiesOf,
   certificatePaths,
   FIRST_KUBECONFIGS,
   hostPaths,
@@ -41,8 +43,8 @@ export interface TrustStore {
   caCertificate: () => string | null;
   /** PEM of the cluster CA, issued if need be. */
   ensureCa: () => Promise<string>;
-  /** The cluster CA, ready to sign; null where its key is kept elsewhere. */
-  authority: () => Promise<Authority | null>;
+  /** An authority, by default the cluster CA, ready to sign; null where its key is kept elsewhere. */
+  authority: (name?: AuthorityName) => Promise<Authority | null>;
   /** The strongest admin identity found or issued; null while there is none. */
   admin: () => Credentials | null;
 }
@@ -71,8 +73,7 @@ export function trustStore(config: ClusterConfig, now: () => number, options: Tr
     if (host === undefined) throw new KeelsonError('BUG', `${name} has no certificates`);
     return host;
   };
-  const caPaths = certificatePaths(cluster, { baseName: 'ca' });
-  const caPath = caPaths.cert;
+  const caPath = certificatePaths(cluster, { baseName: 'ca' }).cert;
   const superAdmin = pathOf('super-admin');
   const kubeconfigsOf = (name: string): readonly KubeconfigName[] => {
     const has = found.get(name)?.has(superAdmin) === true;
@@ -174,12 +175,15 @@ export function trustStore(config: ClusterConfig, now: () => number, options: Tr
       if (made === undefined) throw new KeelsonError('BUG', 'no cluster CA was made');
       return made.content.toString();
     },
-    authority: async () => {
+    authority: async (authority = 'ca') => {
+      const row = authoritiesOf(cluster).find((candidate) => candidate.name === authority);
+      if (row === undefined) return null;
+      const paths = certificatePaths(cluster, row);
       const made = await ensureShared();
-      const certPem = made.get(caPaths.cert)?.content.toString();
-      const keyPem = made.get(caPaths.key)?.content.toString();
+      const certPem = made.get(paths.cert)?.content.toString();
+      const keyPem = made.get(paths.key)?.content.toString();
       if (certPem === undefined || keyPem === undefined) return null;
-      return openAuthority({ certPem, keyPem }, caPaths);
+      return openAuthority({ certPem, keyPem }, paths);
     },
     admin: () => {
       const own = adminIn(onFirst);

@@ -182,7 +182,10 @@ async function signLeaf(
   return toPem(new Uint8Array(certificate.rawData), 'CERTIFICATE');
 }
 
-async function importSigningKey(key: KeyObject): Promise<{ signingKey: CryptoKey; signingHash: string }> {
+/** The key as WebCrypto signs with it, and the hash that goes with it. Throws PKI for a curve that has none. */
+export async function importSigningKey(
+  key: KeyObject,
+): Promise<{ signingKey: CryptoKey; signingHash: string }> {
   const curve = key.asymmetricKeyType === 'ec' ? (key.export({ format: 'jwk' }).crv ?? '') : null;
   const signingHash = curve === null ? 'SHA-256' : HASHES[curve];
   if (signingHash === undefined) {
@@ -220,7 +223,7 @@ function serial(context: IssueContext): string {
 }
 
 /** Object form with explicit string types: the library's parsing of strings drops characters. O before CN, as Go writes it. */
-function subject(library: Library, commonName: string, organizations: readonly string[]): Name {
+export function subject(library: Library, commonName: string, organizations: readonly string[]): Name {
   const text = (value: string) =>
     /^[A-Za-z0-9 '()+,\-./:=?]*$/.test(value) ? { printableString: value } : { utf8String: value };
   return new library.Name([
@@ -229,7 +232,7 @@ function subject(library: Library, commonName: string, organizations: readonly s
   ]);
 }
 
-function sansExtension(library: Library, sans: Sans): Extension {
+export function sansExtension(library: Library, sans: Sans): Extension {
   return new library.SubjectAlternativeNameExtension([
     ...sans.dns.map((value) => ({ type: 'dns' as const, value })),
     ...sans.ips.map((value) => ({ type: 'ip' as const, value })),

@@ -109,6 +109,25 @@ export function withAuthorities(text: string, path: string, caPem: string): stri
   return kubeconfigYaml(root);
 }
 
+/**
+ * The kubeconfig with other credentials for the user of its current context; all else stays. Throws as
+ * `readKubeconfig`.
+ */
+export function withUser(
+  text: string,
+  path: string,
+  credentials: { certPem: string; keyPem: string },
+): string {
+  const { userName } = readKubeconfig(text, path);
+  const root = parseYaml(text, path);
+  const user = named(root.users, userName, 'user');
+  if (user !== undefined) {
+    for (const field of ['client-certificate', 'client-key']) delete user[field];
+    Object.assign(user, userFields(credentials));
+  }
+  return kubeconfigYaml(root);
+}
+
 type Fields = Record<string, unknown>;
 
 function userFields(user: KubeconfigUser): Fields {

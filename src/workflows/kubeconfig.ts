@@ -44,6 +44,25 @@ export interface SaveOptions {
  */
 export async function saveKubeconfig(text: string, path: string, options: SaveOptions): Promise<boolean> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  return rewriteFile(path, (before) => {
+    const after = options.merge ? mergeKubeconfig(before, text, { ...options, file: path }) : text;
+    if (!options.merge && before !== '' && before !== after && !options.replace) {
+      throw new KeelsonError('CONFLICT', `${path} exists and says something else`, {
+        hint: 'add to it with --merge, or overwrite it with --replace',
+      });
+    }
+    return after;
+  });
+}
+
+/**
+ * Edits a kubeconfig of the operator's, mode 0600, whole or not at all, under the lock that kubectl takes too. A
+ * symbolic link stays one.
+ * @param edit from the text, '' where there is no file, to the new one; '' for no file
+ * @returns whether the file was changed
+ * @throws LOCKED while another program writes the file
+ */
+export async function rewriteFile(path: string, edit: (before: string) => string): Promise<boolean> {
   const file = await realpath(path).catch(() => path);
   const lock = `${file}.lock`;
   const held = await open(lock, 'wx', 0o600).catch((cause: unknown) => {
@@ -55,13 +74,8 @@ export async function saveKubeconfig(text: string, path: string, options: SaveOp
   const staged = `${file}.keelson-${process.pid}`;
   try {
     const before = await readFile(file, 'utf8').catch(missingIsEmpty);
-    const after = options.merge ? mergeKubeconfig(before, text, { ...options, file: path }) : text;
+    const after = edit(before);
     if (before === after) return false;
-    if (!options.merge && before !== '' && !options.replace) {
-      throw new KeelsonError('CONFLICT', `${path} exists and says something else`, {
-        hint: 'add to it with --merge, or overwrite it with --replace',
-      });
-    }
     await writeFile(staged, after, { mode: 0o600, flag: 'wx' });
     await rename(staged, file);
     return true;

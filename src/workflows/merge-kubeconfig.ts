@@ -101,7 +101,7 @@ function sectionOf(document: Document, section: string, file: string): YAMLSeq {
 }
 
 /** In the style of `like`: kubectl writes lists without indentation, some write `{a: b}` without spaces. */
-function textOf(document: Document, like: string): string {
+export function textOf(document: Document, like: string): string {
   return document.toString({
     lineWidth: 0,
     indentSeq: !/^(clusters|users|contexts):\n- /m.test(like),

@@ -1,14 +1,16 @@
 import { type ClusterClient, type KubeObject, statusOf } from '../../cluster/client.js';
+import { durationMs, parseGoDuration } from '../../config/go-duration.js';
 import { waitUntil } from '../../engine/wait.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
+import { lastArgument } from '../../manifests/component-arguments.js';
 import { type Authority, signRequest } from '../../pki/issue.js';
 import { type CertificateRequest, readRequest } from '../../pki/request.js';
 import type { PhaseContext } from '../context.js';
 
 const SIGNER = 'kubernetes.io/kube-apiserver-client-kubelet';
 const REQUESTS = `/apis/certificates.k8s.io/v1/certificatesigningrequests?fieldSelector=spec.signerName%3D${encodeURIComponent(SIGNER)}`;
-/** The controller manager's default `--cluster-signing-duration`, milliseconds. */
-const VALIDITY_MS = 8760 * 3_600_000;
+/** The controller manager's default `--cluster-signing-duration`. */
+const SIGNING_DURATION = '8760h0m0s';
 
 interface SigningRequest extends KubeObject {
   spec: { request: string; username?: string };
@@ -63,7 +65,7 @@ async function sign(
       organizations: asked.organizations,
       usages: ['clientAuth'],
       sans: { dns: [], ips: [] },
-      validityMs: Math.min(VALIDITY_MS, authority.certificate.notAfter.getTime() - now),
+      validityMs: Math.min(validityMs(context), authority.certificate.notAfter.getTime() - now),
       notBefore: 'backdated',
     },
     authority,
@@ -96,6 +98,13 @@ async function sign(
       throw new KeelsonError('CONFLICT', `${name} has changed`, { retryable: true });
     throw error;
   }
+}
+
+/** What the controller manager would give. */
+function validityMs({ config }: PhaseContext): number {
+  const asked = lastArgument(config.cluster.controllerManager.extraArgs, 'cluster-signing-duration');
+  const duration = parseGoDuration(asked ?? SIGNING_DURATION);
+  return 'ms' in duration ? duration.ms : durationMs(SIGNING_DURATION);
 }
 
 function refuseOthers({ commonName, organizations, sans }: CertificateRequest, node: string): void {

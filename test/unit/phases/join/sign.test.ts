@@ -9,7 +9,8 @@ import { createAuthority, openAuthority } from '../../../../src/pki/issue.js';
 import { Name, Pkcs10CertificateRequestGenerator } from '../../../../src/pki/x509-library.js';
 import { contextAt, DAY, NOW } from '../../pki/fixtures.js';
 
-const CONTEXT = { now: () => NOW.getTime() } as unknown as PhaseContext;
+const config = { cluster: { controllerManager: {} } };
+const CONTEXT = { now: () => NOW.getTime(), config } as unknown as PhaseContext;
 const W1 = { node: 'w1', tokenId: 'abcdef' };
 
 async function authority(validityMs = 3650 * DAY) {

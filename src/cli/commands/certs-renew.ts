@@ -1,0 +1,144 @@
+import { delimiter, dirname, join, resolve } from 'node:path';
+import { presentHosts } from '../../config/inventory.js';
+import type { ClusterConfig } from '../../config/types.js';
+import { KeelsonError } from '../../errors/keelson-error.js';
+import { planText } from '../../report/plan-text.js';
+import { duration } from '../../report/table.js';
+import { refreshKubeconfigs } from '../../workflows/certs/local-kubeconfigs.js';
+import {
+  namesToRenew,
+  planRenewal,
+  type RenewSelection,
+  renewCertificates,
+} from '../../workflows/certs/renew.js';
+import { certificateRequests, readSigned, writeRequests } from '../../workflows/certs/requests.js';
+import { changesIn } from '../../workflows/plan.js';
+import { CLUSTER_OPTIONS, clusterConfig, ownerOf, withSession } from '../cluster-options.js';
+import { type CliIO, defineCommand } from '../command.js';
+
+export const command = defineCommand({
+  name: 'certs renew',
+  summary: 'new certificates in place of those that end',
+  details: `Names are kubeadm's (apiserver, admin.conf, …), kubelet-client, or all. Control planes are renewed one after
+the other, each healthy before the next; where no API answers, as when everything has expired, all at once. What
+does not read its files again is restarted. Client certificates of kubelets are renewed only where they have expired
+or are named. Kubeconfigs beside the cluster file, in $KUBECONFIG and in ~/.kube/config that hold a renewed identity get
+the new one.`,
+  arguments: '[names...]',
+  options: {
+    ...CLUSTER_OPTIONS,
+    yes: { flags: '--yes', description: 'do not ask', kind: 'boolean' },
+    csrOnly: {
+      flags: '--csr-only <folder>',
+      description: 'write requests for an authority elsewhere, HOST/NAME.csr; nothing is changed',
+      kind: 'string',
+    },
+    importFrom: {
+      flags: '--import <folder>',
+      description: 'put certificates in place that were signed elsewhere, HOST/NAME.crt',
+      kind: 'string',
+    },
+    dryRun: {
+      flags: '--dry-run',
+      description: 'show what would be renewed and change nothing',
+      kind: 'boolean',
+    },
+  },
+  run: async ({ args, options, io, global }) => {
+    const config = await clusterConfig(options.config, io);
+    if (options.csrOnly !== undefined && options.importFrom !== undefined) {
+      throw new KeelsonError('USAGE', '--csr-only and --import are two steps', { hint: 'give one of them' });
+    }
+    const names = args.flat();
+    const wanted = namesToRenew(config, { names });
+    if (options.csrOnly !== undefined) {
+      const folder = resolve(io.cwd, options.csrOnly);
+      const requests = await withSession(
+        options,
+        io,
+        global,
+        async ({ session }) => certificateRequests(session, wanted),
+        { config, bundleOptional: true, quiet: true },
+      );
+      const files = await writeRequests(folder, requests);
+      const text = `${files.length} requests in ${folder}. Put what is signed beside them as NAME.crt, then: keelson certs renew --import ${options.csrOnly}`;
+      return { data: { cluster: config.name, files }, text };
+    }
+    const selection = await selectionOf(names, wanted, options.importFrom, config, io);
+    const open = { config, bundleOptional: true };
+    if (!options.dryRun && !options.yes && !io.terminal) {
+      throw new KeelsonError(
+        'USAGE',
+        'certs renew restarts control planes, and there is no terminal to ask on',
+        {
+          hint: 'look at keelson certs renew --dry-run, then give --yes',
+        },
+      );
+    }
+    if (options.dryRun || !options.yes) {
+      const plan = await withSession(
+        options,
+        io,
+        global,
+        async ({ session }) => planRenewal(session, selection),
+        {
+          ...open,
+          quiet: true,
+        },
+      );
+      const nothing = changesIn(plan) === 0;
+      const text = nothing ? 'Nothing to renew.' : planText(plan, { diffs: false });
+      if (options.dryRun || nothing) return { data: plan, text };
+      io.stderr.write(text);
+      if (!(await io.confirm(`Renew these certificates of ${config.name}?`))) {
+        throw new KeelsonError('ABORTED', 'nothing was renewed');
+      }
+    }
+    return withSession(
+      options,
+      io,
+      global,
+      async ({ session }) => {
+        const result = await renewCertificates(session, { ...selection, owner: ownerOf(), stop: io.stop });
+        const { changed, durationMs, identities } = result;
+        const refreshed = await refreshKubeconfigs(
+          localKubeconfigs(options.config, io),
+          identities.map(({ content }) => content),
+        );
+        const lines = [
+          changed === 0
+            ? 'Nothing to renew.'
+            : `Renewed certificates of ${config.name} in ${duration(durationMs)}: ${changed} changes.`,
+          ...refreshed.map((file) => `${file} has the new identity.`),
+        ];
+        return { data: { cluster: config.name, changed, durationMs, refreshed }, text: lines.join('\n') };
+      },
+      open,
+    );
+  },
+});
+
+/** With certificates from a folder, those that it has. */
+async function selectionOf(
+  names: readonly string[],
+  wanted: ReadonlySet<string>,
+  folder: string | undefined,
+  config: ClusterConfig,
+  io: CliIO,
+): Promise<RenewSelection> {
+  if (folder === undefined) return { names };
+  const hosts = presentHosts(config).map(({ name }) => name);
+  const signed = await readSigned(resolve(io.cwd, folder), hosts);
+  const given = new Map([...signed].filter(([key]) => wanted.has(key.slice(key.indexOf(':') + 1))));
+  return { names, given };
+}
+
+/** Where kubectl looks, and what `lab up` writes beside the cluster file. */
+function localKubeconfigs(file: string, io: CliIO): string[] {
+  const named = (io.env.KUBECONFIG ?? '').split(delimiter).filter((part) => part !== '');
+  return [
+    join(dirname(resolve(io.cwd, file)), 'kubeconfig'),
+    ...named.map((part) => resolve(io.cwd, part)),
+    join(io.home, '.kube', 'config'),
+  ];
+}
