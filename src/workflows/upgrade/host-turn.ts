@@ -6,6 +6,7 @@ import { CONTAINERD_UNIT } from '../../manifests/containerd.js';
 import { KUBELET_UNIT } from '../../manifests/kubelet.js';
 import { awaitNode, awaitPods } from './health.js';
 import {
+  forgetPrevious,
   keepPrevious,
   manifestPath,
   type Previous,
@@ -141,6 +142,7 @@ async function wentBack(step: Step, host: Host, error: KeelsonError): Promise<Ke
     if (previous === null) return error;
     await goBack(step, host, previous);
     await awaitNode(context, host, hop.from);
+    await forgetPrevious(host);
   } catch (thrown) {
     const { message } = toKeelsonError(thrown);
     return said(

@@ -151,3 +151,6 @@ export async function restorePrevious(host: Host, previous: Previous): Promise<s
     .split('\n')
     .filter((line) => line !== '');
 }
+
+/** What was kept is of no use once the host is what it was: until the next try it may be changed. */
+export const forgetPrevious = (host: Host): Promise<void> => host.remove([PREVIOUS_DIR]);

@@ -2,12 +2,13 @@ import { RELEASES } from '../../bundle/releases.js';
 import { controlPlanes, nodeHosts } from '../../config/inventory.js';
 import type { Plan } from '../../engine/types.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
-import type { Finding } from '../../phases/preflight/check.js';
+import { type Finding, warning } from '../../phases/preflight/check.js';
 import { clusterApi } from '../cluster-api.js';
 import { makePlan } from '../plan.js';
 import type { Session } from '../session.js';
 import { upgradeFindings } from './findings.js';
 import { type Hop, upgradePath } from './path.js';
+import { readRecord, type UpgradeRecord } from './record.js';
 import { skewFindings } from './skew.js';
 import { addonVersions, type ComponentVersion, clusterVersion, hostVersions } from './versions.js';
 
@@ -47,7 +48,7 @@ export async function planUpgrade(session: Session, options: UpgradePlanOptions 
     });
   }
   const path = upgradePath(from, to, Object.keys(RELEASES));
-  const [onHosts, addons, findings, nodes, plan] = await Promise.all([
+  const [onHosts, addons, findings, nodes, plan, record] = await Promise.all([
     Promise.all(
       context.inventory.map(({ name }) => {
         const host = hosts.get(name);
@@ -58,6 +59,7 @@ export async function planUpgrade(session: Session, options: UpgradePlanOptions 
     upgradeFindings(session, client, { to, ignore: options.ignore ?? [] }),
     client.list('/api/v1/nodes'),
     path.length <= 1 ? makePlan(session) : null,
+    readRecord(session),
   ]);
   const versions = onHosts.flat();
   const managed = new Map(nodeHosts(config).map((host) => [host.nodeRegistration.name, host.name]));
@@ -82,7 +84,15 @@ export async function planUpgrade(session: Session, options: UpgradePlanOptions 
     to,
     path,
     versions: [...versions, ...foreign, ...addons],
-    findings: [...skewFindings({ apiServers, kubelets: known }, path), ...findings],
+    findings: [...underWay(record), ...skewFindings({ apiServers, kubelets: known }, path), ...findings],
     plan,
   };
+}
+
+function underWay(record: UpgradeRecord | null): Finding[] {
+  if (record?.state !== 'under-way') return [];
+  const { direction, from, to } = record;
+  const command = direction === 'upgrade' ? `keelson upgrade apply --to ${to}` : 'keelson upgrade rollback';
+  const message = `the ${direction} from ${from} to ${to} is under way`;
+  return [{ host: '', ...warning('UnderWay', message, `${command} goes on with it`) }];
 }
