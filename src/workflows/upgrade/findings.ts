@@ -19,9 +19,11 @@ export async function upgradeFindings(
   client: ClusterClient,
   options: { to: string; ignore: readonly string[] },
 ): Promise<Finding[]> {
+  // Before anything else goes through the same connections: its patience is short.
+  const health = await healthFindings(session, client);
   const found = await Promise.all([
+    health,
     preflightFindings(session),
-    healthFindings(session, client),
     etcdFindings(session),
     certificateFindings(session),
     apiFindings(session, options.to),

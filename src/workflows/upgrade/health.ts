@@ -11,16 +11,20 @@ import { etcdOn } from '../../phases/etcd/access.js';
 import { withHostEvidence, withPodEvidence } from '../../phases/evidence.js';
 import { localApi } from '../../phases/local-api.js';
 import { nodeRef } from '../../phases/nodes/cordon.js';
+import { readinessOf } from '../../phases/wait/control-plane.js';
 import { unready } from '../../phases/wait/ready.js';
 import { manifestPath, type StaticPod } from './keep.js';
 
 /** A container that ended so often will not come up by itself. */
 const CRASHES = 2;
 
-/** Names of a container's log files, one a start, in the pod of the manifest as it is now. */
-const logsOf = (pod: StaticPod) =>
+/** How often a container of the manifest as it is now was started again, and the last line of the start before. */
+const crashesOf = (pod: StaticPod) =>
   `d=$(ls -td /var/log/pods/kube-system_${pod}-*/${pod} 2>/dev/null | head -n 1)
-[ -n "$d" ] && [ "$d" -nt ${manifestPath(pod)} ] && ls "$d"; true`;
+[ -n "$d" ] && [ "$d" -nt ${manifestPath(pod)} ] || exit 0
+newest=$(ls "$d" | grep -x '[0-9]*.log' | sort -n | tail -n 1)
+echo "\${newest%.log}"
+cut -d' ' -f4- "$d/$((\${newest%.log} - 1)).log" 2>/dev/null | grep -iE 'err|fatal|panic' | tail -n 1 | cut -c1-300`;
 
 /** `ok`, or what is wrong with one component on its host. Retryable errors are thrown. */
 async function stateOf(context: PhaseContext, host: Host, pod: StaticPod, version: string): Promise<string> {
@@ -85,19 +89,17 @@ export async function awaitPods(
           const error = toKeelsonError(thrown);
           // A young API server does not know its roles yet, and an old one may refuse.
           if (error.code !== 'API' && !error.retryable) throw error;
-          return { pod, state: error.message };
+          return { pod, state: readinessOf(error.message) };
         }
       }),
     );
     const open = states.filter(({ state }) => state !== 'ok');
     for (const { pod } of open) {
-      const seen = await host.read({ probes: { logs: logsOf(pod) } });
-      const starts = (seen.probes.get('logs')?.stdout ?? '')
-        .split('\n')
-        .filter((line) => /^\d+\.log$/.test(line));
-      const newest = Math.max(0, ...starts.map((line) => Number.parseInt(line, 10)));
-      if (newest >= CRASHES) {
-        throw new KeelsonError('DEADLINE', `${pod} has ended ${newest} times since it was replaced`, {
+      const seen = await host.read({ probes: { crashes: crashesOf(pod) } });
+      const [count = '', ...said] = (seen.probes.get('crashes')?.stdout ?? '').trim().split('\n');
+      if (Number(count) >= CRASHES) {
+        const last = said.join(' ').trim();
+        throw new KeelsonError('DEADLINE', `${pod} keeps ending${last === '' ? '' : `: ${last}`}`, {
           host: host.name,
           hint: `on ${host.name}: the newest log of ${pod} in /var/log/containers`,
         });

@@ -48,7 +48,8 @@ export async function planUpgrade(session: Session, options: UpgradePlanOptions 
     });
   }
   const path = upgradePath(from, to, Object.keys(RELEASES));
-  const [onHosts, addons, findings, nodes, plan, record] = await Promise.all([
+  const findings = await upgradeFindings(session, client, { to, ignore: options.ignore ?? [] });
+  const [onHosts, addons, nodes, plan, record] = await Promise.all([
     Promise.all(
       context.inventory.map(({ name }) => {
         const host = hosts.get(name);
@@ -56,7 +57,6 @@ export async function planUpgrade(session: Session, options: UpgradePlanOptions 
       }),
     ),
     addonVersions(context, client),
-    upgradeFindings(session, client, { to, ignore: options.ignore ?? [] }),
     client.list('/api/v1/nodes'),
     path.length <= 1 ? makePlan(session) : null,
     readRecord(session),
