@@ -7,7 +7,7 @@ import { KeelsonError, toKeelsonError } from '../../errors/keelson-error.js';
 import type { Host } from '../../host/types.js';
 import { lastArgument } from '../../manifests/component-arguments.js';
 import type { PhaseContext } from '../../phases/context.js';
-import { etcdOn } from '../../phases/etcd/access.js';
+import { etcdOn } from '../../phases/etcd-access.js';
 import { withHostEvidence, withPodEvidence } from '../../phases/evidence.js';
 import { localApi } from '../../phases/local-api.js';
 import { nodeRef } from '../../phases/nodes/cordon.js';
