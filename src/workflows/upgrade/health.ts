@@ -48,6 +48,8 @@ async function stateOf(context: PhaseContext, host: Host, pod: StaticPod, versio
         const { gitVersion } = body as { gitVersion?: string };
         if (gitVersion !== version) return `the API server is still ${gitVersion}`;
         await client.request('GET', '/readyz', { timeoutMs: 5_000 });
+        // It may be ready, for which it asks nobody, seconds before it knows who may do what.
+        await client.request('GET', '/api/v1/namespaces/kube-system', { timeoutMs: 5_000 });
         return 'ok';
       } finally {
         await client.close();
