@@ -22,6 +22,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     'hosts, versions, certificates and health at a glance',
     () => import('./commands/status.js'),
   ),
+  entry(
+    'upgrade plan',
+    'what an upgrade would take and change, and what stands in its way',
+    () => import('./commands/upgrade-plan.js'),
+  ),
+  entry('upgrade apply', 'take the cluster to another version', () => import('./commands/upgrade-apply.js')),
+  entry('upgrade rollback', 'take the last upgrade back', () => import('./commands/upgrade-rollback.js')),
   entry('init', 'the first control plane only', () => import('./commands/init.js')),
   entry('join', 'the named hosts into a running cluster', () => import('./commands/join.js')),
   entry('reset', 'take hosts back to what they were', () => import('./commands/reset.js')),

@@ -1,4 +1,4 @@
-import { type Document, isMap, isSeq, type YAMLMap } from 'yaml';
+import { type Document, isMap, isScalar, isSeq, stringify, type YAMLMap } from 'yaml';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { parseSource } from './documents.js';
 import { entriesOf } from './host-patterns.js';
@@ -64,4 +64,38 @@ function rendered(document: Document, before: string): string {
     indentSeq: !/^( *)[\w.-]+:[ \t]*\n\1- /m.test(before),
     flowCollectionPadding: !/[{[][^\s{}[\]]/.test(before),
   });
+}
+
+/**
+ * The text of a cluster file with another Kubernetes version and another bundle; not one other byte changes.
+ * @param bundle from the bundle's path as it stands in the file to the new one
+ * @throws KeelsonError CONFIG where the text is no YAML, or where one of the two does not stand in it as a plain value
+ */
+export function withKubernetesVersion(
+  text: string,
+  version: string,
+  bundle: (before: string) => string,
+  file = '<config>',
+): string {
+  const source = parseSource(text, file);
+  if (source.problems.length > 0) throw configError(source.problems);
+  const edits = [
+    { kind: 'ClusterConfiguration', path: ['kubernetesVersion'], next: () => version },
+    { kind: 'Cluster', path: ['spec', 'bundle'], next: bundle },
+  ].map(({ kind, path, next }) => {
+    const document = source.documents.find((candidate) => candidate.kind === kind)?.document;
+    const node = document?.getIn(path, true);
+    const [from, to] = (isScalar(node) ? node.range : undefined) ?? [];
+    if (!isScalar(node) || from === undefined || to === undefined) {
+      throw new KeelsonError('CONFIG', `${file} has no ${path.join('.')} of its own in ${kind}`, {
+        hint: `write ${path.join('.')} into the ${kind} document as a plain value`,
+      });
+    }
+    const before = String(node.value);
+    const after = next(before);
+    return { from, to, text: after === before ? text.slice(from, to) : stringify(after).trimEnd() };
+  });
+  return edits
+    .sort((a, b) => b.from - a.from)
+    .reduce((result, edit) => result.slice(0, edit.from) + edit.text + result.slice(edit.to), text);
 }

@@ -2,6 +2,7 @@ import { KeelsonError } from '../errors/keelson-error.js';
 import type { FileSpec, Host } from '../host/types.js';
 import { recordDigests } from './digests.js';
 import { changePackages } from './packages.js';
+import { takeStored } from './store.js';
 import type { ActionChange, Change, FileChange, ImageChange, ObjectChange, PackageChange } from './types.js';
 
 /** How changes reach the world; handed in, so that the engine knows neither bundles nor the API. */
@@ -67,10 +68,11 @@ async function executeBatch(
       const files = batch.filter((change): change is FileChange => change.kind === 'file');
       const target = effects.host(host);
       if (first.op === 'remove') return target.remove(files.map((file) => file.path));
-      await target.put(await Promise.all(files.map((file) => fileSpec(file, effects))));
-      const blobs = files.flatMap(({ path, content }) =>
-        content?.kind === 'blob' ? [{ path, sha256: content.sha256 }] : [],
+      const blobs = files.flatMap(({ path, mode, content }) =>
+        content?.kind === 'blob' ? [{ path, mode, sha256: content.sha256 }] : [],
       );
+      if (blobs.length > 0) await takeStored(target, blobs);
+      await target.put(await Promise.all(files.map((file) => fileSpec(file, effects))));
       if (blobs.length > 0) await recordDigests(target, blobs);
       return;
     }

@@ -71,7 +71,8 @@ export function buildPutPlan(files: readonly StagedFile[], id: string, durableBy
   lines.push(
     'umask 077',
     `mkdir -- ${quote(staging)}`,
-    `tar -x -P -f - -b ${TAR_BLOCKS} --no-same-owner --touch`,
+    // Of names longer than 100 bytes a header keeps no leading slash.
+    `tar -x -P -C / -f - -b ${TAR_BLOCKS} --no-same-owner --touch`,
     DIGEST_TOOL,
     // The quick comparison of all digests at once; where it fails, sha256sum says which file is wrong.
     `[ "$(printf '%s\\0' ${quote(files.map((file) => file.staged))} ${DIGEST_PIPE} | tr '\\0' '\\n' | cut -c3-66)" = ${quoteWord(files.map((file) => file.sha256).join('\n'))} ] ||`,

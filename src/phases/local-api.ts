@@ -1,4 +1,5 @@
-import { clusterClient, statusOf } from '../cluster/client.js';
+import { type ClusterClient, clusterClient, statusOf } from '../cluster/client.js';
+import { asControlPlane } from '../config/inventory.js';
 import { waitUntil } from '../engine/wait.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { HostReader } from '../host/types.js';
@@ -6,16 +7,23 @@ import type { PhaseContext } from './context.js';
 import { withHostEvidence } from './evidence.js';
 
 /**
+ * A client of the API server on one control plane, as the cluster's admin. Close it when done.
+ * @throws KeelsonError BUG for a worker, and before any admin is known
+ */
+export function localApi(context: PhaseContext, host: string): ClusterClient {
+  const admin = context.trust.admin();
+  const { advertiseAddress, bindPort } = asControlPlane(context.hostNamed(host)).localAPIEndpoint;
+  if (admin === null) throw new KeelsonError('BUG', 'no admin is known yet', { host });
+  const endpoint = { address: advertiseAddress, port: bindPort };
+  return clusterClient(context.reader(host), endpoint, admin, context.signal);
+}
+
+/**
  * Waits until the API server of a control plane serves.
  * @throws DEADLINE with the host's evidence
  */
 export async function awaitLocalApi(context: PhaseContext, host: HostReader): Promise<void> {
-  const admin = context.trust.admin();
-  const local = context.hostNamed(host.name).localAPIEndpoint;
-  if (admin === null || local === null)
-    throw new KeelsonError('BUG', `${host.name} has no API server to wait for`);
-  const endpoint = { address: local.advertiseAddress, port: local.bindPort };
-  const client = clusterClient(host, endpoint, admin, context.signal);
+  const client = localApi(context, host.name);
   try {
     await waitUntil(
       async () => {

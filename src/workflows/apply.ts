@@ -11,6 +11,7 @@ import { runPreflight } from './preflight.js';
 import { refuseBlocked } from './refuse-blocked.js';
 import { reportedRun } from './reported.js';
 import type { Session } from './session.js';
+import { refuseOtherVersion } from './upgrade/guard.js';
 
 export interface ApplyOptions extends PlanSelection {
   /** A saved plan: refused where reality or the file has moved since. */
@@ -56,6 +57,7 @@ export async function applyCluster(session: Session, options: ApplyOptions): Pro
   return withLock(session, { owner: options.owner, run }, async () => {
     const plan = await makePlan(session, options);
     refuseBlocked(plan);
+    await refuseOtherVersion(session);
     if (options.saved !== undefined) refuseStale(options.saved, plan);
     const leaving = plan.leaving ?? [];
     const hosts = [...context.inventory.map((host) => host.name), ...leaving];

@@ -7,7 +7,16 @@ import { REGISTRY_CONFIG_DIRECTORY } from '../manifests/containerd.js';
 
 const CTR = ['ctr', '--namespace', 'k8s.io'];
 
-/** Streams images into a host's containerd; blobs that its content store has are not sent again. */
+/** What keeps the kubelet's garbage collection from images that no container uses yet. */
+const PIN = `for reference in "$@"; do
+  ${CTR.join(' ')} images label "$reference" io.cri-containerd.pinned=pinned >/dev/null || exit 1
+done
+`;
+
+/**
+ * Streams images into a host's containerd; blobs that its content store has are not sent again. They are pinned:
+ * nobody could pull them again where they come from a bundle.
+ */
 export async function importImages(
   bundle: Bundle,
   host: Host,
@@ -31,6 +40,8 @@ export async function importImages(
     timeoutMs: 0,
     signal,
   });
+  const references = wanted.map((image) => image.reference);
+  await host.script({ name: 'images/pin', text: PIN, args: references }, { signal });
 }
 
 /** Lets a host pull images by digest, and then name them as manifests do. Mirrors are as containerd has them. */

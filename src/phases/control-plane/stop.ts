@@ -4,19 +4,13 @@ import { KeelsonError } from '../../errors/keelson-error.js';
 import type { Host } from '../../host/types.js';
 import { API_SERVER_STOPPED, DRAINED } from '../artefacts.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
+import { listens } from '../listens.js';
 import { MANIFESTS_DIR } from '../paths.js';
 
 const MANIFEST = `${MANIFESTS_DIR}/kube-apiserver.yaml`;
 
 /** A kubelet that is dead stops nothing; what it left running ends with the host's pods. */
 const PATIENCE_MS = 30_000;
-
-/**
- * Exit code 0 while something listens on a port of all addresses, as API servers do and load balancers beside them
- * don't: state 0A of the kernel's tables.
- */
-const listens = (port: number) =>
-  `grep -qiE ': 0+:${port.toString(16).padStart(4, '0')} [0-9a-f]+:0000 0a' /proc/net/tcp /proc/net/tcp6`;
 
 /**
  * Clients of an API server that is told to stop go elsewhere and lose no request; without its etcd member it

@@ -18,7 +18,7 @@ export async function apiReadiness(context: PhaseContext): Promise<string> {
 }
 
 /** /readyz lists every check; only those that fail matter. */
-function readinessOf(message: string): string {
+export function readinessOf(message: string): string {
   const failing = [...message.matchAll(/^\[-\](\S+)/gm)].map((match) => match[1]);
   return failing.length === 0 ? message : `not ready: ${failing.join(', ')}`;
 }

@@ -64,10 +64,16 @@ const KEELSON_DAEMON_SETS = ['kube-proxy'];
 function unreadyDaemonSet(object: KubeObject, othersDown: number): string[] {
   if (!KEELSON_DAEMON_SETS.includes(object.metadata.name)) return [];
   const status = object.status as
-    | { desiredNumberScheduled?: number; numberReady?: number; observedGeneration?: number }
+    | {
+        desiredNumberScheduled?: number;
+        numberReady?: number;
+        updatedNumberScheduled?: number;
+        observedGeneration?: number;
+      }
     | undefined;
   const wanted = status?.desiredNumberScheduled ?? 0;
-  const ready = status?.numberReady ?? 0;
+  // Pods of the template before are ready too while they wait to be replaced.
+  const ready = Math.min(status?.numberReady ?? 0, status?.updatedNumberScheduled ?? 0);
   const current = status?.observedGeneration === (object.metadata as { generation?: number }).generation;
   return current && wanted > 0 && ready + othersDown >= wanted
     ? []
@@ -76,7 +82,8 @@ function unreadyDaemonSet(object: KubeObject, othersDown: number): string[] {
 
 function unreadyDeployment(object: KubeObject): string[] {
   if (object.metadata.name !== 'coredns') return [];
-  const available = (object.status as { availableReplicas?: number } | undefined)?.availableReplicas ?? 0;
+  const status = object.status as { availableReplicas?: number; updatedReplicas?: number } | undefined;
+  const available = Math.min(status?.availableReplicas ?? 0, status?.updatedReplicas ?? 0);
   const wanted = (object.spec as { replicas?: number } | undefined)?.replicas ?? 1;
   return available >= wanted ? [] : [`coredns: ${available} of ${wanted} available`];
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { withHostState } from '../../../src/config/edit.js';
+import { withHostState, withKubernetesVersion } from '../../../src/config/edit.js';
 
 const BLOCK = `# the demo cluster
 apiVersion: keelson.dev/v1alpha1
@@ -65,5 +65,27 @@ describe('withHostState', () => {
   it('refuses a host that is not there, and broken text', () => {
     expect(() => withHostState(BLOCK, 'w9', 'absent')).toThrow(expect.objectContaining({ code: 'USAGE' }));
     expect(() => withHostState('a: [', 'w1', 'absent')).toThrow(expect.objectContaining({ code: 'CONFIG' }));
+  });
+});
+
+describe('withKubernetesVersion', () => {
+  it('changes the version and the bundle, and no other byte', () => {
+    const beside = (before: string) => `${before}s/v1.37.0`;
+    expect(withKubernetesVersion(BLOCK, 'v1.37.0', beside)).toBe(
+      BLOCK.replace('v1.36.3', 'v1.37.0').replace('./bundle', './bundles/v1.37.0'),
+    );
+  });
+
+  it('leaves a bundle alone that stays', () => {
+    const quoted = BLOCK.replace('./bundle', '"./bundle" # ours');
+    expect(withKubernetesVersion(quoted, 'v1.36.4', (before) => before)).toBe(
+      quoted.replace('v1.36.3', 'v1.36.4'),
+    );
+  });
+
+  it('says where a value is missing that it would change', () => {
+    expect(() => withKubernetesVersion(FLOW, 'v1.37.0', (before) => before)).toThrow(
+      /no kubernetesVersion of its own in ClusterConfiguration/,
+    );
   });
 });

@@ -107,3 +107,24 @@ it('takes a file change without content for a bug', async () => {
   const { content: _content, ...empty } = text('/a');
   await expect(execute([empty])).rejects.toMatchObject({ code: 'BUG' });
 });
+
+it('takes binaries from the host’s own store before it sends any', async () => {
+  const host = createFakeHost();
+  host.on(/^</, {});
+  host.on(/flock/, {});
+  const content = { kind: 'blob', sha256: 'aa', size: 0 } as const;
+  const change: FileChange = {
+    kind: 'file',
+    op: 'update',
+    path: '/usr/bin/kubelet',
+    mode: 0o755,
+    content,
+    reason: '',
+  };
+  const calls = () => host.calls.map(({ kind, what }) => `${kind} ${what}`);
+  await execute([change], { host: () => host, blobPath: () => '/dev/null' });
+  expect(calls().slice(0, 2)).toEqual([
+    'script <store/take> aa 755 /usr/bin/kubelet',
+    'put /usr/bin/kubelet',
+  ]);
+});

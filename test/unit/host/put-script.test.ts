@@ -43,7 +43,7 @@ describe('the plan of a put', () => {
         "(umask 0022; mkdir -p -- /etc '/opt/it'\\''s' /opt/bin)",
         "umask 077",
         "mkdir -- /etc/.keelson-id '/opt/it'\\''s/.keelson-id' /opt/bin/.keelson-id",
-        "tar -x -P -f - -b 2048 --no-same-owner --touch",
+        "tar -x -P -C / -f - -b 2048 --no-same-owner --touch",
         "[ "$(printf '%s\\0' /etc/.keelson-id/a '/opt/it'\\''s/.keelson-id/b' /opt/bin/.keelson-id/large | xargs -0 -r $sum 2>/dev/null | $end | sed -z 's/^\\(.\\{64\\}\\) [ *]/d \\1  /' | tr '\\0' '\\n' | cut -c3-66)" = '0000000000000000000000000000000000000000000000000000000000000006",
         "000000000000000000000000000000000000000000000000000000000000000b",
         "000000000000000000000000000000000000000000000000000000000000000e' ] ||",

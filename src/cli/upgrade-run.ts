@@ -1,0 +1,80 @@
+import { duration } from '../report/table.js';
+import { ownerOf } from '../workflows/lock.js';
+import type { UpgradeOptions, UpgradeResult } from '../workflows/upgrade/apply.js';
+import type { CliIO } from './command.js';
+import { DRAIN_OPTIONS, milliseconds } from './drain-options.js';
+
+/** Options of commands that change the cluster's version. */
+export const RUN_OPTIONS = {
+  yes: { flags: '--yes', description: 'do not ask', kind: 'boolean' },
+  host: {
+    flags: '--host <names>',
+    description: 'only these hosts; the rest follows when it is run again',
+    kind: 'list',
+  },
+  maxUnavailable: {
+    flags: '--max-unavailable <count>',
+    description: 'workers that may be away at once, 3 or 25%',
+    kind: 'string',
+    default: '1',
+  },
+  drain: {
+    flags: '--drain <when>',
+    description: 'whether pods leave a worker first: where the kubelet’s minor changes, always, or never',
+    kind: 'string',
+    choices: ['minor', 'always', 'never'],
+    default: 'minor',
+  },
+  noDrain: { flags: '--no-drain', description: 'the same as --drain never', kind: 'boolean' },
+  ...DRAIN_OPTIONS,
+  deleteEmptydirData: {
+    flags: '--delete-emptydir-data',
+    description: 'drain also pods with emptyDir volumes: what is in them is lost',
+    kind: 'boolean',
+  },
+} as const;
+
+interface RunValues {
+  host: readonly string[];
+  maxUnavailable: string;
+  drain: string;
+  noDrain: boolean;
+  force: boolean;
+  timeout: string;
+  deleteEmptydirData: boolean;
+}
+
+/** The options of a run, without what only one of the commands has. */
+export function runOptions(
+  values: RunValues,
+  io: CliIO,
+): Omit<UpgradeOptions, 'snapshotDirectory' | 'previousBundle'> {
+  return {
+    owner: ownerOf(),
+    stop: io.stop,
+    ...(values.host.length === 0 ? {} : { hosts: values.host }),
+    maxUnavailable: values.maxUnavailable,
+    drain: values.noDrain ? 'never' : (values.drain as UpgradeOptions['drain']),
+    drainSettings: {
+      force: values.force,
+      deleteEmptyDirData: values.deleteEmptydirData,
+      timeoutMs: milliseconds('--timeout', values.timeout),
+    },
+  };
+}
+
+/** What a run did, for people. */
+export function resultText({
+  cluster,
+  from,
+  to,
+  complete,
+  changed,
+  snapshot,
+  durationMs,
+}: UpgradeResult): string {
+  const done = complete
+    ? `${cluster} is at ${to}, from ${from}: ${changed} changes in ${duration(durationMs)}.`
+    : `${cluster} is on its way from ${from} to ${to}: ${changed} changes in ${duration(durationMs)}; hosts are left.`;
+  return snapshot === null ? done : `${done}\nSnapshot of etcd from before: ${snapshot}`;
+}

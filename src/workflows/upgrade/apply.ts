@@ -1,0 +1,257 @@
+import { memberHosts, presentHosts } from '../../config/inventory.js';
+import type { Emit } from '../../engine/events.js';
+import { KeelsonError } from '../../errors/keelson-error.js';
+import { takeSnapshot } from '../etcd-snapshot.js';
+import { refuseLocked, withLock } from '../lock.js';
+import { findingsTable } from '../preflight.js';
+import { observeTrust } from '../require.js';
+import type { Session } from '../session.js';
+import { awaitCluster } from './health.js';
+import { hostTurn, isBack } from './host-turn.js';
+import type { Hop } from './path.js';
+import { ADDON_PHASES, TOOL_PHASES, UPGRADE_PHASES } from './phases.js';
+import { planUpgrade } from './plan.js';
+import { pruneHost } from './prune.js';
+import { readRecord, removeRecord, type UpgradeRecord, writeRecord } from './record.js';
+import { refuseStopped, runStepTasks, type Step, stepJournal, tasksOf } from './run.js';
+import { stage } from './stage.js';
+import { type DrainSettings, upgradeWorkers, waveSize } from './waves.js';
+
+export interface UpgradeOptions {
+  /** Who holds the lock, as others are told. */
+  owner: string;
+  /** Soft stop: what is under way finishes, nothing new begins. */
+  stop?: AbortSignal;
+  /** Only these hosts; the step stays under way until all are through. */
+  hosts?: readonly string[];
+  /** Where the snapshot of etcd from before goes; null for none. */
+  snapshotDirectory: string | null;
+  /** Nodes that may be away at once: a number, or a part as `25%`. */
+  maxUnavailable: string;
+  /** Whether pods leave a worker first: always, never, or where the kubelet's minor changes. */
+  drain: 'always' | 'never' | 'minor';
+  drainSettings: DrainSettings;
+  /** Bundle of the version before, for a rollback; null where it is not known. */
+  previousBundle: string | null;
+  /** Names of findings whose errors are warnings. */
+  ignore?: readonly string[];
+}
+
+export interface UpgradeResult {
+  cluster: string;
+  from: string;
+  to: string;
+  /** False while hosts are left that were not chosen. */
+  complete: boolean;
+  changed: number;
+  /** Snapshot of etcd on this machine. */
+  snapshot: string | null;
+  durationMs: number;
+}
+
+/**
+ * Takes the cluster one step further, to the session's version. Interrupted anywhere, the same call goes on.
+ * @param session of the cluster file with the target's version and bundle
+ * @throws PREFLIGHT for findings that stand in the way, before anything is changed; CONFLICT for a step that is
+ * under way to elsewhere, or for a target more than one step away; DEADLINE with the first cause, the host in
+ * question being back where it was; LOCKED, ABORTED
+ */
+export async function applyUpgrade(session: Session, options: UpgradeOptions): Promise<UpgradeResult> {
+  await refuseLocked(session);
+  return withLock(session, { owner: options.owner, run: 'upgrade apply' }, async () => {
+    await observeTrust(session);
+    const record = await recordOf(session, options);
+    return runStep(session, record, options);
+  });
+}
+
+/** The step to take: the one that is under way, or a new one. */
+async function recordOf(
+  session: Session,
+  { ignore, previousBundle }: UpgradeOptions,
+): Promise<UpgradeRecord> {
+  const to = session.context.config.cluster.kubernetesVersion;
+  const known = await readRecord(session);
+  if (known?.state === 'under-way') {
+    if (known.direction === 'upgrade' && known.to === to) return known;
+    const way = `${known.direction === 'upgrade' ? 'an upgrade' : 'a rollback'} from ${known.from} to ${known.to}`;
+    throw new KeelsonError('CONFLICT', `${way} is under way`, {
+      hint:
+        known.direction === 'upgrade'
+          ? `end it with --to ${known.to}, or take it back with keelson upgrade rollback`
+          : 'end it with keelson upgrade rollback',
+    });
+  }
+  const { from, path, findings } = await planUpgrade(session, ignore === undefined ? {} : { ignore });
+  if (path.length > 1) {
+    throw new KeelsonError(
+      'CONFLICT',
+      `${to} is ${path.length} steps from ${from}: ${path.map((hop) => hop.to).join(', ')}`,
+      {
+        hint: `begin with keelson upgrade apply --to ${path[0]?.to ?? to}`,
+      },
+    );
+  }
+  const errors = findings.filter(({ severity }) => severity === 'error');
+  if (errors.length > 0) {
+    const names = [...new Set(errors.map(({ check }) => check))];
+    throw new KeelsonError(
+      'PREFLIGHT',
+      `nothing was changed, because of\n${findingsTable(findings).trimEnd().replaceAll(/^/gm, '  ')}`,
+      {
+        hint: `do what the table says; to go on in spite of an error: --ignore-preflight-errors ${names.join(',')}`,
+        details: { findings },
+      },
+    );
+  }
+  const at = new Date(session.context.now()).toISOString();
+  return {
+    formatVersion: 1,
+    from,
+    to,
+    direction: 'upgrade',
+    state: 'under-way',
+    at,
+    snapshot: null,
+    bundle: previousBundle,
+  };
+}
+
+/** Does a step, from wherever it stands. */
+export async function runStep(
+  session: Session,
+  record: UpgradeRecord,
+  options: UpgradeOptions,
+): Promise<UpgradeResult> {
+  const { context, emit } = session;
+  const started = context.now();
+  const run = record.direction === 'upgrade' ? 'upgrade' : 'rollback';
+  const hop: Hop = { from: record.from, to: record.to };
+  const names = presentHosts(context.config)
+    .map(({ name }) => name)
+    .filter((name) => options.hosts?.includes(name) ?? true);
+  let changed = 0;
+  const counted: Emit = (event) => {
+    if (event.type === 'task-finished') changed += event.changes;
+    emit(event);
+  };
+  const step: Step = {
+    session: { ...session, emit: counted, context: { ...session.context, emit: counted } },
+    hop,
+    direction: record.direction,
+    journal: stepJournal(session, run),
+    stop: options.stop ?? new AbortController().signal,
+  };
+  emit({ type: 'run-started', run: `${run} ${hop.from} → ${hop.to}`, hosts: names, tasks: names.length });
+  let ok = false;
+  try {
+    const current = await begun(step, record, names, options);
+    if (record.direction === 'upgrade') {
+      await controlPlanesTurn(step, names, current);
+      await addons(step);
+      await workersTurn(step, names, options);
+    } else {
+      await addons(step);
+      await workersTurn(step, names, options);
+      await controlPlanesTurn(step, names, current);
+    }
+    const complete = await ended(step, names, current);
+    ok = true;
+    return {
+      cluster: context.config.name,
+      ...hop,
+      complete,
+      changed,
+      snapshot: current.snapshot,
+      durationMs: context.now() - started,
+    };
+  } finally {
+    emit({ type: 'run-finished', run, ok, changed, durationMs: context.now() - started });
+  }
+}
+
+/** Files and images on all hosts, a snapshot off them, and the record that the step has begun. */
+async function begun(
+  step: Step,
+  record: UpgradeRecord,
+  names: readonly string[],
+  { snapshotDirectory }: UpgradeOptions,
+): Promise<UpgradeRecord> {
+  const { session } = step;
+  const { context, emit } = session;
+  const due = record.snapshot === null && snapshotDirectory !== null && record.direction === 'upgrade';
+  const snapshot = async () => {
+    if (!due || memberHosts(context.config).length === 0) return record.snapshot;
+    const taken = await takeSnapshot(session, { directory: snapshotDirectory });
+    emit({ type: 'note', host: taken.member, level: 'info', text: `snapshot of etcd: ${taken.file}` });
+    return taken.file;
+  };
+  const [file] = await Promise.all([snapshot(), stage(step, names)]);
+  const current: UpgradeRecord = { ...record, snapshot: file };
+  refuseStopped(step);
+  await writeRecord(session, current);
+  return current;
+}
+
+/** Hosts of role etcd, then control planes, one after the other. */
+async function controlPlanesTurn(step: Step, names: readonly string[], record: UpgradeRecord): Promise<void> {
+  const { session } = step;
+  const roles =
+    step.direction === 'upgrade'
+      ? (['etcd', 'control-plane'] as const)
+      : (['control-plane', 'etcd'] as const);
+  const order = roles.flatMap((role) =>
+    presentHosts(session.context.config).filter((host) => host.role === role && names.includes(host.name)),
+  );
+  let done = 0;
+  for (const { name } of order) {
+    refuseStopped(step);
+    try {
+      done += await hostTurn(step, name);
+    } catch (error) {
+      // Where nothing is changed, nothing is under way.
+      const untouched = done === 0 && isBack(error);
+      if (untouched && record.direction === 'upgrade') await removeRecord(session);
+      throw error;
+    }
+  }
+}
+
+async function addons(step: Step): Promise<void> {
+  refuseStopped(step);
+  const { session } = step;
+  const tasks = await tasksOf(session, ADDON_PHASES, []);
+  await runStepTasks(step, ADDON_PHASES, tasks);
+  await awaitCluster(step.session.context);
+}
+
+async function workersTurn(step: Step, names: readonly string[], options: UpgradeOptions): Promise<void> {
+  const { session, hop } = step;
+  const workers = presentHosts(session.context.config)
+    .filter(({ role, name }) => role === 'worker' && names.includes(name))
+    .map(({ name }) => name);
+  const due = new Set((await tasksOf(session, UPGRADE_PHASES, workers)).map((task) => task.host));
+  const minor = (version: string) => version.split('.').slice(0, 2).join('.');
+  const drains =
+    options.drain === 'always' || (options.drain === 'minor' && minor(hop.from) !== minor(hop.to));
+  await upgradeWorkers(
+    step,
+    workers.filter((name) => due.has(name)),
+    {
+      size: waveSize(options.maxUnavailable, workers.length),
+      drain: drains ? options.drainSettings : null,
+    },
+  );
+}
+
+/** kubectl and kubeadm, and the record; false while hosts are left. */
+async function ended(step: Step, names: readonly string[], record: UpgradeRecord): Promise<boolean> {
+  const { session } = step;
+  await runStepTasks(step, TOOL_PHASES, await tasksOf(session, TOOL_PHASES, names));
+  await awaitCluster(step.session.context);
+  const left = await tasksOf(session, UPGRADE_PHASES);
+  if (left.length > 0) return false;
+  await writeRecord(session, { ...record, state: 'done' });
+  await Promise.all(names.map((name) => pruneHost(step, name)));
+  return true;
+}

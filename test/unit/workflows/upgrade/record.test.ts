@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import {
+  readRecord,
+  refuseUnderWay,
+  removeRecord,
+  writeRecord,
+} from '../../../../src/workflows/upgrade/record.js';
+import { wayBack } from '../../../../src/workflows/upgrade/rollback.js';
+import { clusterOfThree, fakeSession } from '../fixture.js';
+
+const STEP = {
+  from: 'v1.36.1',
+  to: 'v1.36.3',
+  direction: 'upgrade',
+  state: 'under-way',
+  snapshot: '/s.db',
+  bundle: null,
+} as const;
+
+describe('the record of an upgrade', () => {
+  it('lies on every control plane, so that any of them can tell', async () => {
+    const session = fakeSession(clusterOfThree());
+    await writeRecord(session, STEP);
+    session.fakes.get('cp1')?.files.clear();
+    expect(await readRecord(session)).toMatchObject(STEP);
+    await removeRecord(session);
+    expect(await readRecord(session)).toBeNull();
+  });
+
+  it('keeps an apply from taking half of the hosts back', async () => {
+    const session = fakeSession();
+    await writeRecord(session, STEP);
+    await expect(refuseUnderWay(session)).rejects.toMatchObject({
+      code: 'CONFLICT',
+      hint: expect.stringContaining('--to v1.36.3'),
+    });
+    await writeRecord(session, { ...STEP, state: 'done' });
+    await expect(refuseUnderWay(session)).resolves.toBeUndefined();
+  });
+});
+
+describe('wayBack', () => {
+  it('leads from a done upgrade, and from one that stopped half-way, to the version before', async () => {
+    const session = fakeSession();
+    for (const state of ['done', 'under-way'] as const) {
+      await writeRecord(session, { ...STEP, state });
+      expect(await wayBack(session)).toMatchObject({ from: 'v1.36.3', to: 'v1.36.1', direction: 'rollback' });
+    }
+  });
+
+  it('goes on with a rollback that was interrupted, and takes none back twice', async () => {
+    const session = fakeSession();
+    const back = { ...STEP, from: 'v1.36.3', to: 'v1.36.1', direction: 'rollback' } as const;
+    await writeRecord(session, back);
+    expect(await wayBack(session)).toMatchObject(back);
+    await writeRecord(session, { ...back, state: 'done' });
+    await expect(wayBack(session)).rejects.toThrow(/was taken back already/);
+  });
+
+  it('says where there was no upgrade', async () => {
+    await expect(wayBack(fakeSession())).rejects.toThrow(/no upgrade was made/);
+  });
+});
