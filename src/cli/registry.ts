@@ -34,6 +34,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry('reset', 'take hosts back to what they were', () => import('./commands/reset.js')),
   entry('render', 'every file that a host would get, without any host', () => import('./commands/render.js')),
   entry(
+    'network status',
+    'the pod network as the kernels of all nodes have it',
+    () => import('./commands/network-status.js'),
+  ),
+  entry(
     'phase list',
     'all phases in order, with needs and provisions',
     () => import('./commands/phase-list.js'),

@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici';
 import { KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
 import type { HostReader } from '../host/types.js';
+import { type Locate, locator, type ObjectRef } from './paths.js';
 import { type ClientCredentials, type Endpoint, isLost, tlsAgent } from './tls-agent.js';
 
 /** A Kubernetes object as the API carries it. */
@@ -28,8 +29,8 @@ export interface ClusterClient {
   get: (ref: ObjectRef) => Promise<KubeObject | null>;
   /** Items of a collection path such as `/api/v1/nodes?labelSelector=…`. */
   list: (path: string) => Promise<KubeObject[]>;
-  /** Server-side apply as field manager `keelson`, conflicts forced. */
-  apply: (object: KubeObject) => Promise<KubeObject>;
+  /** Server-side apply as field manager `keelson`, conflicts forced; with `dryRun` only what would become of it. */
+  apply: (object: KubeObject, options?: { dryRun?: boolean }) => Promise<KubeObject>;
   /** Strategic merge patch. */
   patch: (ref: ObjectRef, body: unknown) => Promise<KubeObject>;
   /** Deletes; a missing object is no error. */
@@ -41,40 +42,6 @@ export interface RequestOptions {
   body?: string;
   contentType?: string;
   timeoutMs?: number;
-}
-
-export interface ObjectRef {
-  apiVersion: string;
-  kind: string;
-  namespace?: string | undefined;
-  name: string;
-}
-
-/** Plurals that are not lower-cased kind + "s" (all that keelson writes). */
-const PLURALS: Readonly<Record<string, string>> = {
-  Endpoints: 'endpoints',
-  NetworkPolicy: 'networkpolicies',
-  IngressClass: 'ingressclasses',
-  PriorityClass: 'priorityclasses',
-};
-
-const CLUSTER_SCOPED = new Set([
-  'Namespace',
-  'Node',
-  'ClusterRole',
-  'ClusterRoleBinding',
-  'CustomResourceDefinition',
-  'PriorityClass',
-  'CertificateSigningRequest',
-  'APIService',
-]);
-
-/** REST path of an object. */
-export function pathOf(ref: ObjectRef): string {
-  const group = ref.apiVersion.includes('/') ? `/apis/${ref.apiVersion}` : `/api/${ref.apiVersion}`;
-  const plural = PLURALS[ref.kind] ?? `${ref.kind.toLowerCase()}s`;
-  const namespace = CLUSTER_SCOPED.has(ref.kind) ? '' : `/namespaces/${ref.namespace ?? 'default'}`;
-  return `${group}${namespace}/${plural}/${encodeURIComponent(ref.name)}`;
 }
 
 /** The reference of an object. */
@@ -141,11 +108,12 @@ export function clusterClient(
   };
 
   const asObject = (body: unknown): KubeObject => body as KubeObject;
+  const locate: Locate = locator(async (path) => (await request('GET', path)).body);
   return {
     request,
     get: async (ref) => {
       try {
-        return asObject((await request('GET', pathOf(ref))).body);
+        return asObject((await request('GET', await locate(ref))).body);
       } catch (error) {
         if (statusOf(error) === 404) return null;
         throw error;
@@ -155,8 +123,9 @@ export function clusterClient(
       const { body } = await request('GET', path);
       return (body as { items?: KubeObject[] }).items ?? [];
     },
-    apply: async (object) => {
-      const path = `${pathOf(refOf(object))}?fieldManager=keelson&force=true`;
+    apply: async (object, options = {}) => {
+      const dryRun = options.dryRun === true ? '&dryRun=All' : '';
+      const path = `${await locate(refOf(object))}?fieldManager=keelson&force=true${dryRun}`;
       const { body } = await request('PATCH', path, {
         body: JSON.stringify(object),
         contentType: 'application/apply-patch+yaml',
@@ -164,7 +133,7 @@ export function clusterClient(
       return asObject(body);
     },
     patch: async (ref, patch) => {
-      const path = `${pathOf(ref)}?fieldManager=keelson`;
+      const path = `${await locate(ref)}?fieldManager=keelson`;
       const { body } = await request('PATCH', path, {
         body: JSON.stringify(patch),
         contentType: 'application/strategic-merge-patch+json',
@@ -173,7 +142,7 @@ export function clusterClient(
     },
     remove: async (ref) => {
       try {
-        await request('DELETE', pathOf(ref));
+        await request('DELETE', await locate(ref));
       } catch (error) {
         if (statusOf(error) !== 404) throw error;
       }

@@ -72,6 +72,12 @@ export function overlaps(a: Cidr, b: Cidr): boolean {
   return a.network >> hostBits === b.network >> hostBits;
 }
 
+/** Are the two texts the same range? False where either is none. */
+export function sameCidr(a: string, b: string): boolean {
+  const [one, other] = [parseCidr(a), parseCidr(b)];
+  return one !== null && other !== null && formatCidr(one) === formatCidr(other);
+}
+
 /** Is the IP address in the range? */
 export function contains(cidr: Cidr, address: string): boolean {
   const family = familyOf(address);

@@ -14,11 +14,12 @@ import {
   etcd,
   featureGates,
   ignoredFields,
+  kubeProxyMode,
   validity,
 } from './rules/kubeadm.js';
+import { calico, flannel, networkFields, networkManifests } from './rules/network.js';
 import {
   advertisedFamily,
-  flannel,
   hostsOutsideOfRanges,
   nodeFamilies,
   nodeRanges,
@@ -60,7 +61,11 @@ const RULES: readonly Rule[] = [
   hostsOutsideOfRanges,
   nodeFamilies,
   advertisedFamily,
+  networkFields,
   flannel,
+  calico,
+  networkManifests,
+  kubeProxyMode,
   endpointFields,
   virtualAddress,
   oneEndpoint,

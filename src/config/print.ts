@@ -1,9 +1,11 @@
 import { stringify } from 'yaml';
 import { firstControlPlane } from './inventory.js';
 import type {
+  CalicoNetwork,
   ClusterConfig,
   EndpointSpec,
   EnvVar,
+  NetworkSpec,
   NodeRegistration,
   ResolvedHost,
   SshSettings,
@@ -67,7 +69,7 @@ function clusterDocument(config: ClusterConfig): object {
     spec: {
       ...(any === undefined ? {} : { ssh: sharedSsh(any.ssh) }),
       hosts: config.hosts.map((host) => hostEntry(host, host === firstControlPlane(config))),
-      network: network.plugin === 'flannel' && network.backend === 'host-gw' ? hostGateway(network) : network,
+      network: networkEntry(network),
       ...(endpoint === null ? {} : { endpoint: endpointEntry(endpoint) }),
       ...(bundle === null
         ? {}
@@ -88,9 +90,32 @@ function endpointEntry(endpoint: EndpointSpec): object {
   return { provider: endpoint.provider, port: endpoint.port, expose: endpoint.expose };
 }
 
-/** host-gw has none of the settings of vxlan. */
-function hostGateway({ mtu }: { mtu?: number }): object {
-  return { plugin: 'flannel', backend: 'host-gw', ...(mtu === undefined ? {} : { mtu }) };
+/** Without settings that mean nothing to flannel's backend. */
+function networkEntry(network: NetworkSpec): object {
+  if (network.plugin === 'calico') return calicoEntry(network);
+  if (network.plugin !== 'flannel') return network;
+  const { port, vni, directRouting, ...common } = network;
+  switch (network.backend) {
+    case 'vxlan':
+      return network;
+    case 'wireguard':
+      return { ...common, port };
+    case 'host-gw':
+      return common;
+  }
+}
+
+/** Without what means nothing to its mode. */
+function calicoEntry({ plugin, mode, encapsulation, bgp, ...settings }: CalicoNetwork): object {
+  return {
+    plugin,
+    calico: {
+      ...settings,
+      mode,
+      ...(mode === 'mixed' ? { encapsulation } : {}),
+      ...(mode === 'vxlan' ? {} : { bgp }),
+    },
+  };
 }
 
 function sharedSsh({ knownHostsFiles, agent, useSshConfig }: SshSettings): object {

@@ -2,6 +2,7 @@ import { endpointText, resolveEndpoint } from './endpoint.js';
 import { normaliseGoDuration } from './go-duration.js';
 import { memberEndpoints } from './inventory.js';
 import { resolveHosts } from './resolve-hosts.js';
+import { resolveNetwork } from './resolve-network.js';
 import type { ClusterInput } from './schema/cluster.js';
 import type { ClusterConfigurationInput } from './schema/cluster-configuration.js';
 import type { InitConfigurationInput } from './schema/init-configuration.js';
@@ -14,7 +15,6 @@ import type {
   ClusterSpec,
   ComponentConfig,
   LocalEtcd,
-  NetworkSpec,
   ResolvedHost,
   Timeouts,
 } from './types.js';
@@ -159,7 +159,7 @@ function resolveSpec(
   around: Surroundings,
 ): Omit<ClusterSpec, 'endpoint'> {
   return {
-    network: resolveNetwork(spec.network),
+    network: resolveNetwork(spec.network, around),
     ...resolveBundle(spec.bundle, around),
     ...(spec.mirrors === undefined ? {} : { mirrors: absolutePath(spec.mirrors, around) }),
     runtime: {
@@ -203,19 +203,6 @@ function localFiles(
     caFile: absolutePath(caFile, around),
     certFile: absolutePath(certFile, around),
     keyFile: absolutePath(keyFile, around),
-  };
-}
-
-/** flannel's own defaults: VXLAN on UDP 8472 with VNI 1, no direct routing. */
-function resolveNetwork(input: ClusterInput['spec']['network']): NetworkSpec {
-  if (input?.plugin === 'none') return { plugin: 'none' };
-  return {
-    plugin: 'flannel',
-    backend: input?.backend ?? 'vxlan',
-    directRouting: input?.directRouting ?? false,
-    port: input?.port ?? 8472,
-    vni: input?.vni ?? 1,
-    ...given('mtu', input?.mtu),
   };
 }
 

@@ -146,16 +146,69 @@ export interface ResolvedHost {
   patchesDirectory: string | null;
 }
 
+/** Where manifests come from: a file or directory on the operator's machine (absolute), or a URL with digest. */
+export type ManifestSource = { file: string } | { url: string; sha256: string };
+
+export interface FlannelNetwork {
+  plugin: 'flannel';
+  backend: 'vxlan' | 'host-gw' | 'wireguard';
+  /** vxlan: no encapsulation between hosts of one subnet. */
+  directRouting: boolean;
+  /** vxlan, wireguard: UDP port, default 8472 or 51820; wireguard's IPv6 tunnel has the port after it. */
+  port: number;
+  vni: number;
+  mtu?: number;
+  /** nftables in place of iptables. */
+  nftables: boolean;
+  /** Interface between hosts, by name or by a regular expression of its name or address; default the node's own. */
+  interface?: string;
+  interfacePattern?: string;
+}
+
+/** A router outside of the cluster, or a node, that routes are exchanged with. */
+export interface CalicoPeer {
+  /** Name of the BGPPeer. */
+  name: string;
+  /** `10.0.0.1` or `10.0.0.1:1179`. */
+  address: string;
+  asNumber: number;
+  /** Calico's selector of the nodes that peer with it; default all. */
+  nodeSelector?: string;
+  /** Key of a Secret in kube-system. */
+  passwordSecret?: { name: string; key: string };
+}
+
+export interface CalicoNetwork {
+  plugin: 'calico';
+  /** Calico's published manifest. */
+  manifest: ManifestSource;
+  /** bgp: no encapsulation; ipip, vxlan: always; mixed: between subnets only. */
+  mode: 'bgp' | 'ipip' | 'vxlan' | 'mixed';
+  /** What `mixed` encapsulates with. */
+  encapsulation: 'ipip' | 'vxlan';
+  /** Lengths of the prefixes of nodes' blocks; default Calico's 26 and 122. */
+  blockSize?: number;
+  blockSizeIPv6?: number;
+  mtu?: number;
+  mtuInterfacePattern?: string;
+  /** Calico's method of finding a node's address. */
+  autodetection: string;
+  natOutgoing: boolean;
+  bgp: {
+    asNumber?: number;
+    nodeToNodeMesh: boolean;
+    peers: CalicoPeer[];
+    /** Ranges of services that are announced. */
+    advertise: { clusterIPs: string[]; externalIPs: string[]; loadBalancerIPs: string[] };
+  };
+  /** Fields of FelixConfiguration, as they are. */
+  felix: Readonly<Record<string, unknown>>;
+}
+
 export type NetworkSpec =
-  | {
-      plugin: 'flannel';
-      backend: 'vxlan' | 'host-gw';
-      directRouting: boolean;
-      /** vxlan: UDP port, default 8472. */
-      port: number;
-      vni: number;
-      mtu?: number;
-    }
+  | FlannelNetwork
+  | CalicoNetwork
+  | { plugin: 'manifest'; manifests: ManifestSource[] }
   | { plugin: 'none' };
 
 /**

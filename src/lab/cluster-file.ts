@@ -1,7 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { type Document, isMap, isSeq, parseAllDocuments, stringify, type YAMLMap } from 'yaml';
+import { withNetwork } from './lab-network.js';
 import { API_NAME } from './node-files.js';
-import type { ClusterFileOutcome, LabEndpoint, LabNode } from './types.js';
+import type { ClusterFileOutcome, LabEndpoint, LabNetwork, LabNode, LabProxyMode } from './types.js';
 
 export interface ClusterFileSpec {
   name: string;
@@ -12,6 +13,10 @@ export interface ClusterFileSpec {
   endpoint?: LabEndpoint | undefined;
   /** For keepalived-haproxy: an address that no machine has. */
   virtualAddress: string;
+  /** Default: flannel with vxlan. */
+  network?: LabNetwork | undefined;
+  /** kube-proxy's mode. */
+  proxyMode?: LabProxyMode | undefined;
   /** cgroup mode of this computer, which its machines share. */
   cgroupVersion: 1 | 2;
 }
@@ -159,15 +164,17 @@ export function withEndpoint(text: string, endpoint: LabEndpoint, virtualAddress
   return documents.map(String).join('');
 }
 
-/** Writes cluster.yaml (0644), or brings only the hosts of an existing one up to date, and the endpoint where one is asked for. */
+/** Writes cluster.yaml (0644), or brings only the hosts of an existing one up to date, and what else is asked for. */
 export async function writeClusterFile(path: string, spec: ClusterFileSpec): Promise<ClusterFileOutcome> {
   const existing = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
     throw error;
   });
   const hosts = existing === null ? clusterFileText(spec) : withHosts(existing, spec.nodes);
-  const text = spec.endpoint === undefined ? hosts : withEndpoint(hosts, spec.endpoint, spec.virtualAddress);
+  const reached =
+    spec.endpoint === undefined ? hosts : withEndpoint(hosts, spec.endpoint, spec.virtualAddress);
+  const text = withNetwork(reached, spec);
   if (text === existing) return 'kept';
   await writeFile(path, text, { mode: 0o644 });
-  return existing === null ? 'written' : 'hosts-updated';
+  return existing === null ? 'written' : 'updated';
 }

@@ -8,6 +8,12 @@ export type LabDriverName = (typeof LAB_DRIVERS)[number];
 export const LAB_ENDPOINTS = ['external', 'keepalived-haproxy', 'node-local'] as const;
 export type LabEndpoint = (typeof LAB_ENDPOINTS)[number];
 
+/** Fields of `spec.network` in a cluster file. */
+export type LabNetwork = Readonly<Record<string, unknown>> & { readonly plugin: string };
+
+export const LAB_PROXY_MODES = ['iptables', 'nftables', 'ipvs'] as const;
+export type LabProxyMode = (typeof LAB_PROXY_MODES)[number];
+
 /** One machine of a lab, as the state file keeps it. */
 export interface LabNode {
   /** `cp1`, `w2`: also the machine's hostname. */
@@ -60,8 +66,8 @@ export type LabEvent =
   | { kind: 'cluster-file'; path: string; outcome: ClusterFileOutcome }
   | { kind: 'removed'; what: string };
 
-/** `kept`: the user's file stands as it is; `hosts-updated`: only hosts were added or readdressed in it. */
-export type ClusterFileOutcome = 'written' | 'kept' | 'hosts-updated';
+/** `kept`: the user's file stands as it is; `updated`: hosts were added or readdressed in it, or what was asked for set. */
+export type ClusterFileOutcome = 'written' | 'kept' | 'updated';
 
 export interface LabOptions {
   /** Where machine disks and state live; default `/var/lib/keelson-lab`. Must not be on an overlay. */
@@ -88,6 +94,10 @@ export interface LabSpec {
   kubernetesVersion: string;
   /** Default: what the cluster file has already, else external with several control planes, none with one. */
   endpoint?: LabEndpoint;
+  /** `spec.network` of the cluster file; default: what the cluster file has already, else flannel with vxlan. */
+  network?: LabNetwork;
+  /** kube-proxy's mode; default: what the cluster file has already, else kube-proxy's own. */
+  proxyMode?: LabProxyMode;
   /** Bundle directory as it is to stand in cluster.yaml. */
   bundle: string;
   /** Debian mirror for the base; default the official one. */

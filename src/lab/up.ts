@@ -78,6 +78,8 @@ async function bringUp(spec: LabSpec, stateRoot: string, options: LabOptions): P
     kubernetesVersion: spec.kubernetesVersion,
     bundle: spec.bundle,
     endpoint: spec.endpoint,
+    network: spec.network,
+    proxyMode: spec.proxyMode,
     virtualAddress: virtualAddressOf(state.subnet),
     cgroupVersion: cgroupVersion(hierarchies),
   });

@@ -1,12 +1,18 @@
+import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import type { DaemonSet } from 'kubernetes-types/apps/v1.js';
 import type { ConfigMap, Namespace, ServiceAccount } from 'kubernetes-types/core/v1.js';
 import type { ClusterRole, ClusterRoleBinding } from 'kubernetes-types/rbac/v1.js';
-import type { ClusterConfig, NetworkSpec } from '../config/types.js';
+import type { ClusterConfig, FlannelNetwork } from '../config/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { clusterRoleBinding } from './rbac.js';
 
-const NAMESPACE = 'kube-flannel';
+export const FLANNEL_NAMESPACE = 'kube-flannel';
+export const FLANNEL_DAEMON_SET = 'kube-flannel-ds';
+export const FLANNEL_CONFIG_MAP = 'kube-flannel-cfg';
+/** Annotation of flannel's pods with `flannelConfigDigest`. */
+export const FLANNEL_CONFIG_ANNOTATION = 'keelson.dev/flannel-config';
+const NAMESPACE = FLANNEL_NAMESPACE;
 const LABEL = { 'k8s-app': 'flannel' };
 const LABELS = { tier: 'node', app: 'flannel', ...LABEL };
 
@@ -53,22 +59,32 @@ export function flannelNetConf(config: ClusterConfig): string {
   return json({
     ...(v4 === undefined ? { EnableIPv4: false } : { Network: v4 }),
     ...(v6 === undefined ? {} : { EnableIPv6: true, IPv6Network: v6 }),
-    EnableNFTables: false,
-    Backend: backend(config.spec.network),
+    EnableNFTables: networkOf(config).nftables,
+    Backend: backend(networkOf(config)),
   });
 }
 
-function backend(network: NetworkSpec): Record<string, unknown> {
-  if (network.plugin !== 'flannel')
-    throw new KeelsonError('BUG', `network plugin is ${network.plugin}, not flannel`);
-  if (network.backend === 'host-gw') return { Type: 'host-gw' };
-  return {
-    Type: 'vxlan',
-    VNI: network.vni,
-    Port: network.port,
-    DirectRouting: network.directRouting,
-    ...(network.mtu === undefined ? {} : { MTU: network.mtu }),
-  };
+function networkOf({ spec: { network } }: ClusterConfig): FlannelNetwork {
+  if (network.plugin === 'flannel') return network;
+  throw new KeelsonError('BUG', `network plugin is ${network.plugin}, not flannel`);
+}
+
+/** Bytes that flannel takes off for a tunnel, whatever the family (encapOverhead, overhead; v0.28.10). */
+const OVERHEAD = { vxlan: 50, wireguard: 80, 'host-gw': 0 } as const;
+
+/** To flannel `MTU` is that of the interface below the tunnel, to us that of the pods. */
+function backend(network: FlannelNetwork): Record<string, unknown> {
+  const mtu = network.mtu === undefined ? {} : { MTU: network.mtu + OVERHEAD[network.backend] };
+  switch (network.backend) {
+    case 'host-gw':
+      return { Type: 'host-gw' };
+    case 'wireguard':
+      return { Type: 'wireguard', ListenPort: network.port, ListenPortV6: network.port + 1, ...mtu };
+    case 'vxlan': {
+      const { vni, port, directRouting } = network;
+      return { Type: 'vxlan', VNI: vni, Port: port, DirectRouting: directRouting, ...mtu };
+    }
+  }
 }
 
 export type FlannelObject =
@@ -117,10 +133,10 @@ export function flannelObjects(
     {
       apiVersion: 'v1',
       kind: 'ConfigMap',
-      metadata: { name: 'kube-flannel-cfg', namespace: NAMESPACE, labels: LABELS },
+      metadata: { name: FLANNEL_CONFIG_MAP, namespace: NAMESPACE, labels: LABELS },
       data: { 'cni-conf.json': flannelCniConflist(), 'net-conf.json': flannelNetConf(config) },
     },
-    flannelDaemonSet(images, interfaceArguments(config)),
+    flannelDaemonSet(images, interfaceArguments(config), flannelConfigDigest(config)),
   ];
 }
 
@@ -128,21 +144,39 @@ export function flannelObjects(
  * On a host with several networks the default route's is not always the cluster's. With dual stack flannel 0.28
  * finds the interface of an IPv6 address only if that is also the public one (LookupExtIface).
  */
-function interfaceArguments({ cluster }: ClusterConfig): string[] {
-  const [primary = '', secondary] = cluster.networking.podSubnet?.split(',') ?? [];
+function interfaceArguments(config: ClusterConfig): string[] {
+  const { interface: name, interfacePattern: pattern } = networkOf(config);
+  if (name !== undefined) return [`--iface=${name}`];
+  if (pattern !== undefined) return [`--iface-regex=${pattern}`];
+  const [primary = '', secondary] = config.cluster.networking.podSubnet?.split(',') ?? [];
   const ipv6First = secondary !== undefined && primary.includes(':');
   return ['--iface=$(HOST_IP)', ...(ipv6First ? ['--public-ipv6=$(HOST_IP)'] : [])];
 }
 
-function flannelDaemonSet(images: FlannelImages, args: readonly string[]): DaemonSet {
-  const podLabels = { tier: 'node', app: 'flannel' };
+/**
+ * Digest of what flanneld reads only when it starts. It stands on its pods, so that they are made anew when it
+ * changes, and tells which of them have it already.
+ */
+export function flannelConfigDigest(config: ClusterConfig): string {
+  const read = JSON.stringify([flannelNetConf(config), interfaceArguments(config)]);
+  return createHash('sha256').update(read).digest('hex').slice(0, 16);
+}
+
+function flannelDaemonSet(images: FlannelImages, args: readonly string[], digest: string): DaemonSet {
+  const metadata = {
+    labels: { tier: 'node', app: 'flannel' },
+    annotations: { [FLANNEL_CONFIG_ANNOTATION]: digest },
+  };
   return {
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',
-    metadata: { name: 'kube-flannel-ds', namespace: NAMESPACE, labels: LABELS },
+    metadata: { name: FLANNEL_DAEMON_SET, namespace: NAMESPACE, labels: LABELS },
     spec: {
       selector: { matchLabels: { app: 'flannel' } },
-      template: { metadata: { labels: podLabels }, spec: flannelPodSpec(images, args) },
+      // Packets go on while flanneld restarts, since the routes are the kernel's; but nodes that differ in their
+      // backend do not learn of each other's changes, so that they should not differ for long.
+      updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: '100%' } },
+      template: { metadata, spec: flannelPodSpec(images, args) },
     },
   };
 }
@@ -196,8 +230,7 @@ function flannelPodSpec(
         },
         readinessProbe: {
           httpGet: { path: '/readyz', port: 'healthz' },
-          initialDelaySeconds: 5,
-          periodSeconds: 10,
+          periodSeconds: 2,
         },
         resources: { requests: { cpu: '100m', memory: '50Mi' } },
         securityContext: { privileged: false, capabilities: { add: ['NET_ADMIN', 'NET_RAW'] } },

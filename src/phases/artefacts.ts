@@ -51,6 +51,8 @@ export const JOIN_RIGHTS = inCluster('join-rights');
 export const NODES = inCluster('nodes');
 /** The network plugin's objects are in the cluster. */
 export const NETWORK_APPLIED = inCluster('network-applied');
+/** flannel on every node that is up has the configuration that the cluster has. */
+export const NETWORK_CURRENT = inCluster('network-current');
 /** Pods of every node of the run have a network. */
 export const NETWORK = inCluster('network');
 /** Add-ons and network applied. */

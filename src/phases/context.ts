@@ -1,5 +1,5 @@
 import type { Bundle } from '../bundle/bundle.js';
-import type { ClusterClient } from '../cluster/client.js';
+import type { ClusterClient, KubeObject } from '../cluster/client.js';
 import type { ControlPlaneHost } from '../config/inventory.js';
 import type { ClusterConfig, ResolvedHost } from '../config/types.js';
 import type { Emit } from '../engine/events.js';
@@ -32,6 +32,8 @@ export interface PhaseContext extends EngineContext {
   readonly registryFiles?: ReadonlyMap<string, Buffer>;
   /** Files of each host's patches directory. */
   readonly patches: ReadonlyMap<string, readonly PatchFile[]>;
+  /** Objects of the network's manifests, as their sources have them; none where the plugin is another one. */
+  readonly networkObjects: () => Promise<readonly KubeObject[]>;
   /** What the shared certificates are uploaded under for kubeadm, hexadecimal; null where nobody asked for it. */
   readonly certificateKey: string | null;
   readonly emit: Emit;

@@ -1,4 +1,4 @@
-import type { ClusterConfig, ResolvedHost } from '../config/types.js';
+import type { ClusterConfig, NetworkSpec, ResolvedHost } from '../config/types.js';
 import { quote } from '../host/quote.js';
 import { balancedOn } from '../manifests/endpoint/haproxy.js';
 import { virtualOn } from '../manifests/endpoint/keepalived.js';
@@ -28,8 +28,6 @@ export function openingsOf(config: ClusterConfig, host: ResolvedHost): Openings 
   const nodePorts = (range ?? NODE_PORTS).replace(/^(\d+)\+(\d+)$/, (_text, first, size) => {
     return `${first}-${Number(first) + Number(size)}`;
   });
-  const { network } = spec;
-  const vxlan = network.plugin === 'flannel' && network.backend === 'vxlan' ? [`${network.port}/udp`] : [];
   const api = host.localAPIEndpoint;
   return {
     ports: [
@@ -38,7 +36,7 @@ export function openingsOf(config: ClusterConfig, host: ResolvedHost): Openings 
       ...balancerPorts(config, host),
       '10250/tcp',
       ...(proxy.disabled === true ? [] : ['10256/tcp']),
-      ...vxlan,
+      ...networkPorts(spec.network),
       `${nodePorts}/tcp`,
       `${nodePorts}/udp`,
     ],
@@ -52,6 +50,24 @@ function balancerPorts(config: ClusterConfig, host: ResolvedHost): string[] {
   const balanced = balancedOn(config, host);
   if (balanced === null || (balanced.provider === 'node-local' && !balanced.expose)) return [];
   return [`${balanced.port}/tcp`];
+}
+
+/** Calico's default port for VXLAN (FelixConfiguration.vxlanPort), and BGP's. */
+const CALICO_VXLAN = '4789/udp';
+const BGP = '179/tcp';
+
+/** Ports of tunnels and of BGP: wireguard's second one is for IPv6; IPIP has none, and is a protocol of its own. */
+function networkPorts(network: NetworkSpec): string[] {
+  if (network.plugin === 'calico') {
+    const { mode } = network;
+    return [
+      ...(mode === 'vxlan' ? [] : [BGP]),
+      ...(mode === 'vxlan' || mode === 'mixed' ? [CALICO_VXLAN] : []),
+    ];
+  }
+  if (network.plugin !== 'flannel' || network.backend === 'host-gw') return [];
+  const { backend, port } = network;
+  return backend === 'vxlan' ? [`${port}/udp`] : [`${port}/udp`, `${port + 1}/udp`];
 }
 
 /** `firewalld` or `ufw` with what it lets through; nothing where neither is at work. Only firewalld's probe takes

@@ -78,6 +78,8 @@ async function compare(client: ClusterClient, object: KubeObject): Promise<Objec
 
 /** The part of `live` that `wanted` speaks of, so that a diff shows only what is ours. */
 function project(wanted: unknown, live: unknown): unknown {
+  if (Array.isArray(wanted) && Array.isArray(live) && wanted.length === live.length)
+    return wanted.map((item, index) => project(item, live[index]));
   if (typeof wanted !== 'object' || wanted === null || Array.isArray(wanted)) return live;
   if (typeof live !== 'object' || live === null) return live;
   return Object.fromEntries(
@@ -88,7 +90,8 @@ function project(wanted: unknown, live: unknown): unknown {
   );
 }
 
-function creation(object: KubeObject): ObjectChange {
+/** The change that makes an object. */
+export function creation(object: KubeObject): ObjectChange {
   return { ...change(object, 'create'), reason: `${placeOf(object)} is missing` };
 }
 
@@ -104,7 +107,8 @@ function change(object: KubeObject, op: 'create' | 'update') {
   } as const;
 }
 
-function placeOf(object: KubeObject): string {
+/** `ConfigMap kube-system/coredns` */
+export function placeOf(object: KubeObject): string {
   const namespace = object.metadata.namespace;
   return `${object.kind} ${namespace === undefined ? '' : `${namespace}/`}${object.metadata.name}`;
 }

@@ -24,6 +24,10 @@ import { installKubelet, installTools } from './kubelet/install.js';
 import { startStandaloneKubelet } from './kubelet/standalone.js';
 import { startKubelet } from './kubelet/start.js';
 import { flannelReady } from './network/flannel.js';
+import { networkManifests } from './network/manifest.js';
+import { networkPlugin } from './network/plugin.js';
+import { retireNetwork } from './network/retire.js';
+import { flannelRollout } from './network/rollout.js';
 import { labelNodes, markControlPlane } from './nodes/mark.js';
 import { containerd } from './runtime/containerd.js';
 import { imagePhases } from './runtime/images.js';
@@ -60,8 +64,10 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   uploadCerts,
   markControlPlane,
   finalizeKubelet,
+  networkPlugin,
   kubeProxy,
   flannel,
+  networkManifests,
   joinControlPlane,
   joinEtcd,
   joinWorker,
@@ -70,6 +76,8 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   endpointKubeProxy,
   retireEndpoint,
   flannelReady,
+  flannelRollout,
+  retireNetwork,
   coredns,
   installTools,
   waitReady,

@@ -7,12 +7,14 @@ import type { PhaseContext } from '../phases/context.js';
 /** Kinds that others of the same list live in or refer to, applied before the rest. */
 const FIRST = ['Namespace', 'CustomResourceDefinition'];
 
-/** Applies objects by server-side apply: what others depend on first, the rest in parallel. */
+/** Applies objects by server-side apply: what others depend on first, the rest in parallel; deletions last, in order. */
 export async function applyObjects(context: PhaseContext, changes: readonly ObjectChange[]): Promise<void> {
-  const early = changes.filter((change) => FIRST.includes(change.objectKind));
-  const rest = changes.filter((change) => !FIRST.includes(change.objectKind));
+  const wanted = changes.filter((change) => change.op !== 'delete');
+  const early = wanted.filter((change) => FIRST.includes(change.objectKind));
+  const rest = wanted.filter((change) => !FIRST.includes(change.objectKind));
   await Promise.all(early.map((change) => applyOne(context, change)));
   await Promise.all(rest.map((change) => applyOne(context, change)));
+  for (const change of changes.filter(({ op }) => op === 'delete')) await applyOne(context, change);
 }
 
 async function applyOne(context: PhaseContext, change: ObjectChange): Promise<void> {
@@ -26,7 +28,7 @@ async function applyOne(context: PhaseContext, change: ObjectChange): Promise<vo
           await client.remove({
             apiVersion: change.apiVersion,
             kind: change.objectKind,
-            namespace: change.namespace,
+            ...(change.namespace === '' ? {} : { namespace: change.namespace }),
             name: change.name,
           });
         else if (change.body !== undefined) await client.apply(change.body as unknown as KubeObject);

@@ -1,10 +1,5 @@
-import {
-  type ClusterClient,
-  type KubeObject,
-  type ObjectRef,
-  pathOf,
-  refOf,
-} from '../../src/cluster/client.js';
+import { type ClusterClient, type KubeObject, refOf } from '../../src/cluster/client.js';
+import { type ObjectRef, pathOf } from '../../src/cluster/paths.js';
 import { KeelsonError } from '../../src/errors/keelson-error.js';
 
 /** A Kubernetes API in memory: nodes, pods and whatever else is put in; every request is recorded. */
@@ -60,9 +55,9 @@ export function createFakeApi(...initial: KubeObject[]): FakeApi {
         .filter((object) => node === undefined || (object.spec as { nodeName?: string }).nodeName === node)
         .map((object) => structuredClone(object));
     },
-    apply: async (object) => {
-      put(object);
-      return object;
+    apply: async (object, options) => {
+      if (options?.dryRun !== true) put(object);
+      return structuredClone(object);
     },
     patch: async (ref: ObjectRef, patch) => {
       calls.push(`PATCH ${pathOf(ref)}`);

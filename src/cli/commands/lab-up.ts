@@ -3,9 +3,17 @@ import { join, relative, resolve } from 'node:path';
 import { type Bundle, blobPath, fileByName } from '../../bundle/bundle.js';
 import { nodeHosts } from '../../config/inventory.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
+import { parseLabNetwork } from '../../lab/lab-network.js';
 import { assertLabName } from '../../lab/names.js';
 import { installPackages, isDebian, missingLabTools, requireRoot } from '../../lab/tools.js';
-import { LAB_DRIVERS, LAB_ENDPOINTS, type LabDriverName, type LabSpec } from '../../lab/types.js';
+import {
+  LAB_DRIVERS,
+  LAB_ENDPOINTS,
+  LAB_PROXY_MODES,
+  type LabDriverName,
+  type LabNetwork,
+  type LabSpec,
+} from '../../lab/types.js';
 import { localServerUrl } from '../../pki/endpoint.js';
 import { withServer } from '../../pki/kubeconfig.js';
 import { duration } from '../../report/table.js';
@@ -61,6 +69,23 @@ export const command = defineCommand({
       kind: 'string',
       choices: LAB_ENDPOINTS,
     },
+    network: {
+      flags: '--network <network>',
+      description:
+        'pod network: flannel:vxlan (default), flannel:vxlan+direct, flannel:host-gw, flannel:wireguard, calico:bgp|ipip|vxlan|mixed, none',
+      kind: 'string',
+    },
+    calicoManifest: {
+      flags: '--calico-manifest <file>',
+      description: "Calico's published manifest, for --network calico:…",
+      kind: 'string',
+    },
+    proxyMode: {
+      flags: '--proxy-mode <mode>',
+      description: 'mode of kube-proxy (default iptables)',
+      kind: 'string',
+      choices: LAB_PROXY_MODES,
+    },
     etcd: {
       flags: '--etcd <n>',
       description: 'machines for an etcd outside of the control planes (default none)',
@@ -88,7 +113,7 @@ export const command = defineCommand({
     const started = Date.now();
     const lab = labRef(io, options.name);
     const driver = await labDriver(io, lab, options.driver as LabDriverName | undefined);
-    const machines = machinesOf(options, driver.name);
+    const machines = machinesOf(options, driver.name, io.cwd);
     if (driver.name === 'nspawn') {
       requireRoot();
       await installLabTools(io);
@@ -149,10 +174,18 @@ async function bundleOf(
   });
 }
 
+function networkOf({ network, calicoManifest }: MachineOptions, cwd: string): LabNetwork | undefined {
+  if (network === undefined) return undefined;
+  return parseLabNetwork(network, calicoManifest === undefined ? undefined : resolve(cwd, calicoManifest));
+}
+
 interface MachineOptions {
   controlPlanes: number | undefined;
   workers: number | undefined;
   endpoint: string | undefined;
+  network: string | undefined;
+  calicoManifest: string | undefined;
+  proxyMode: string | undefined;
   etcd: number | undefined;
   dualStack: boolean;
   profile: string | undefined;
@@ -164,23 +197,22 @@ interface MachineOptions {
  * What was asked of the machines, without what was left open.
  * @throws USAGE for an option that is another driver's
  */
-function machinesOf(
-  { controlPlanes, workers, etcd, dualStack, endpoint: asked, profile, provider, box }: MachineOptions,
-  driver: LabDriverName,
-): Partial<LabSpec> {
+function machinesOf(options: MachineOptions, driver: LabDriverName, cwd: string): Partial<LabSpec> {
+  const { controlPlanes, workers, etcd, dualStack, profile, provider, box } = options;
   const vagrant = { profile, provider, box };
-  const endpoint = LAB_ENDPOINTS.find((known) => known === asked);
-  const counts = { controlPlanes, workers, etcd, endpoint, ...(dualStack ? { dualStack } : {}) };
+  const endpoint = LAB_ENDPOINTS.find((known) => known === options.endpoint);
+  const proxyMode = LAB_PROXY_MODES.find((known) => known === options.proxyMode);
+  const network = networkOf(options, cwd);
+  const counts = {
+    ...{ controlPlanes, workers, etcd, endpoint, network, proxyMode },
+    ...(dualStack ? { dualStack } : {}),
+  };
   const others = driver === 'vagrant' ? counts : vagrant;
   if (Object.values(others).some((value) => value !== undefined)) {
     throw driver === 'vagrant'
-      ? new KeelsonError(
-          'USAGE',
-          'a profile says what a Vagrant lab has: how many machines, and which endpoint',
-          {
-            hint: 'use --profile single, small or ha in place of --control-planes, --workers, --etcd, --dual-stack and --endpoint',
-          },
-        )
+      ? new KeelsonError('USAGE', 'a profile says what a Vagrant lab has: machines, endpoint and network', {
+          hint: 'use --profile single, small or ha in place of --control-planes, --workers, --etcd, --dual-stack, --endpoint, --network and --proxy-mode',
+        })
       : new KeelsonError('USAGE', '--profile, --provider and --box are for Vagrant', {
           hint: 'add --driver vagrant, or use --control-planes, --workers and --endpoint',
         });

@@ -100,3 +100,13 @@ export const ignoredFields: Rule = ({ InitConfiguration, JoinConfiguration }, _r
     note('JoinConfiguration: discovery is ignored; each host that joins gets a token of its own');
   }
 };
+
+/** The mode is one of Linux, and its settings are for it. */
+export const kubeProxyMode: Rule = ({ ClusterConfiguration, KubeProxyConfiguration }, report, note) => {
+  const mode = KubeProxyConfiguration?.mode;
+  if (mode === 'kernelspace') {
+    report('KubeProxyConfiguration', ['mode'], 'kernelspace is for Windows; nodes of keelson run Linux');
+  }
+  if (mode !== undefined && mode !== '' && ClusterConfiguration?.proxy?.disabled === true)
+    note('proxy.disabled is set, so that KubeProxyConfiguration means nothing');
+};

@@ -84,7 +84,7 @@ export const hostsOutsideOfRanges: Rule = ({ Cluster, ClusterConfiguration }, re
 /** Nodes have an address of each family of their pods, which flannel carries between them. */
 export const nodeFamilies: Rule = ({ Cluster, ClusterConfiguration }, report) => {
   if (Cluster === undefined || ClusterConfiguration === undefined) return;
-  if (Cluster.spec.network?.plugin === 'none') return;
+  if ((Cluster.spec.network?.plugin ?? 'flannel') !== 'flannel') return;
   const { pods, services } = rangesOf(ClusterConfiguration);
   // What is reported of the ranges themselves is enough.
   if (families(pods) !== families(services)) return;
@@ -120,25 +120,5 @@ export const advertisedFamily: Rule = (documents, report) => {
     const field = fields.find((name) => host[name] !== undefined) ?? 'address';
     const message = `the API server would advertise ${address}, but services have IPv${services.family} addresses first: it does not start so`;
     report('Cluster', ['spec', 'hosts', i, field], message);
-  }
-};
-
-/** flannel takes its network from podSubnet. */
-export const flannel: Rule = ({ Cluster, ClusterConfiguration }, report) => {
-  const network = Cluster?.spec.network;
-  if (Cluster === undefined || network?.plugin === 'none') {
-    for (const field of Object.keys(network ?? {}).filter((name) => name !== 'plugin')) {
-      report('Cluster', ['spec', 'network', field], 'means nothing with plugin none', { at: 'key' });
-    }
-    return;
-  }
-  if (ClusterConfiguration !== undefined && !ClusterConfiguration.networking?.podSubnet) {
-    const message = 'required by flannel: add podSubnet: 10.244.0.0/16, or another range that is free';
-    report('ClusterConfiguration', ['networking', 'podSubnet'], message);
-  }
-  for (const field of ['directRouting', 'port', 'vni'] as const) {
-    if (network?.backend === 'host-gw' && network[field] !== undefined) {
-      report('Cluster', ['spec', 'network', field], 'means nothing with backend host-gw', { at: 'key' });
-    }
   }
 };

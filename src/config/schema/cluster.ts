@@ -14,6 +14,7 @@ import {
   required,
 } from './common.js';
 import { nodeRegistration, taints } from './kubeadm-common.js';
+import { checkInterface, network } from './network.js';
 
 const checkFingerprint: Check = (value) =>
   /^SHA256:[A-Za-z0-9+/]{43}$/.test(value) ? undefined : 'no fingerprint: `ssh-keygen -lf` prints SHA256:…';
@@ -87,28 +88,6 @@ const host = z.strictObject({
   nodeRegistration: nodeRegistration.optional().describe("kubeadm's nodeRegistration for this host."),
   patches: z.string().optional().describe('Directory with patches for this host.'),
 });
-
-const network = z
-  .strictObject({
-    plugin: z.enum(['flannel', 'none']).describe('none: you install a network yourself.'),
-    backend: z.enum(['vxlan', 'host-gw']).optional().describe('flannel: default vxlan.'),
-    directRouting: z
-      .boolean()
-      .optional()
-      .describe('flannel vxlan: route between hosts of one subnet; default false.'),
-    port: port('flannel vxlan: UDP port; default 8472.').optional(),
-    vni: z.int().min(1).max(16_777_215).optional().describe('flannel vxlan: network identifier; default 1.'),
-    mtu: z
-      .int()
-      .min(1280)
-      .max(65_535)
-      .optional()
-      .describe("flannel: MTU; default from the hosts' interfaces."),
-  })
-  .describe('Pod network; default flannel with vxlan.');
-
-const checkInterface: Check = (value) =>
-  /^[^\s/:"]{1,15}$/.test(value) ? undefined : `"${value}" is no name of a network interface`;
 
 const endpoint = z
   .strictObject({

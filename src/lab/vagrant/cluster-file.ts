@@ -98,5 +98,5 @@ export async function writeVagrantClusterFile(
     existing === null ? vagrantClusterText(profile, nodes, spec) : withVagrantHosts(existing, nodes);
   if (text === existing) return 'kept';
   await writeFile(path, text, { mode: 0o644 });
-  return existing === null ? 'written' : 'hosts-updated';
+  return existing === null ? 'written' : 'updated';
 }

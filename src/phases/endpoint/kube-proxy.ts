@@ -8,6 +8,7 @@ import { defineClusterPhase, type PhaseContext } from '../context.js';
 const CONFIG_MAP = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system', name: 'kube-proxy' };
 const PODS = '/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-proxy';
 const KUBECONFIG = 'kubeconfig.conf';
+const CONFIG = 'config.conf';
 
 /** Milliseconds for one node's kube-proxy to stop and to start. */
 const DEADLINE_MS = 90_000;
@@ -40,7 +41,7 @@ function changedAt(configMap: KubeObject): number {
   return Date.parse(entries.find((entry) => entry.manager === 'keelson')?.time ?? '');
 }
 
-/** Those that are older than their kubeconfig, which kube-proxy reads only when it starts. */
+/** Those that are older than their configuration, which kube-proxy reads only when it starts. */
 async function outdated(client: ClusterClient): Promise<Proxy[]> {
   const [configMap, proxies] = await Promise.all([client.get(CONFIG_MAP), running(client)]);
   if (configMap === null) return [];
@@ -50,15 +51,16 @@ async function outdated(client: ClusterClient): Promise<Proxy[]> {
 
 export const endpointKubeProxy = defineClusterPhase({
   name: 'endpoint/kube-proxy',
-  summary: 'kube-proxy started anew, node by node, after its kubeconfig changed',
+  summary: 'kube-proxy started anew, node by node, after its configuration changed',
   target: 'cluster',
   needs: [ADDONS, ENDPOINT],
   provides: [ENDPOINT_ADOPTED],
   runIf: ({ config }) => config.cluster.proxy.disabled !== true,
   check: async (context) => {
-    const reason = await drift(context);
-    if (reason === null) return { standing: 'satisfied', reasons: [], changes: [] };
-    const summary = 'restart kube-proxy node by node; Services go on meanwhile';
+    const found = await drift(context);
+    if (found === null) return { standing: 'satisfied', reasons: [], changes: [] };
+    const { reason, consequence } = found;
+    const summary = `restart kube-proxy node by node; ${consequence}`;
     return {
       standing: 'drifted',
       reasons: [reason],
@@ -68,18 +70,44 @@ export const endpointKubeProxy = defineClusterPhase({
   actions: { restart },
 });
 
+interface Drift {
+  reason: string;
+  /** What a restart means for what runs. */
+  consequence: string;
+}
+
+const GO_ON = 'Services go on meanwhile';
+
+/** kube-proxy's mode in its configuration; the empty one is iptables. */
+function modeOf(configuration: string | undefined): string {
+  const mode = /^mode: *"?([a-z]*)"?$/m.exec(configuration ?? '')?.[1];
+  return mode === undefined || mode === '' ? 'iptables' : mode;
+}
+
 /** Why kube-proxies have to start anew, or will have to once the ConfigMap is right; null where they need not. */
-async function drift(context: PhaseContext): Promise<string | null> {
+async function drift(context: PhaseContext): Promise<Drift | null> {
   const client = context.api();
   if (client === null) return null;
   try {
     const [configMap, proxies] = await Promise.all([client.get(CONFIG_MAP), running(client)]);
     if (configMap === null || proxies.length === 0) return null;
-    const live = (configMap.data as Record<string, string> | undefined)?.[KUBECONFIG];
-    if (live !== kubeProxyConfigMap(context.config).data?.[KUBECONFIG])
-      return 'its kubeconfig has another server';
+    const live = (configMap.data ?? {}) as Record<string, string>;
+    const wanted = kubeProxyConfigMap(context.config).data ?? {};
+    const [from, to] = [modeOf(live[CONFIG]), modeOf(wanted[CONFIG])];
+    if (from !== to) {
+      const consequence = `each takes the rules of mode ${from} away before it makes those of ${to}, so that new connections to Services fail on that node for a moment; those that are open go on`;
+      return { reason: `its mode is ${from} instead of ${to}`, consequence };
+    }
+    if (live[KUBECONFIG] !== wanted[KUBECONFIG])
+      return { reason: 'its kubeconfig has another server', consequence: GO_ON };
+    if (live[CONFIG] !== wanted[CONFIG])
+      return { reason: 'its configuration is another one', consequence: GO_ON };
     const nodes = (await outdated(client)).map(({ node }) => node);
-    return nodes.length === 0 ? null : `kube-proxy is older than its kubeconfig on ${nodes.join(', ')}`;
+    if (nodes.length === 0) return null;
+    return {
+      reason: `kube-proxy is older than its configuration on ${nodes.join(', ')}`,
+      consequence: GO_ON,
+    };
   } catch (error) {
     // Before the first start there is nothing that could answer.
     if (error instanceof KeelsonError && error.code === 'CONNECTION') return null;

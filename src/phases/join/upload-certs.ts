@@ -1,5 +1,6 @@
 import type { Secret } from 'kubernetes-types/core/v1.js';
-import { type ClusterClient, type KubeObject, pathOf } from '../../cluster/client.js';
+import type { ClusterClient, KubeObject } from '../../cluster/client.js';
+import { pathOf } from '../../cluster/paths.js';
 import { durationMs } from '../../config/go-duration.js';
 import { SATISFIED, type Verdict } from '../../engine/phase.js';
 import { KeelsonError } from '../../errors/keelson-error.js';

@@ -5,6 +5,7 @@ import { clockSkew, machineId, productUuid, uniqueHostname } from './identity.js
 import { kernelModules, sysctls } from './kernel.js';
 import { cniLeftovers, leftovers, otherCluster } from './leftovers.js';
 import { endpointName, nodeName } from './names.js';
+import { hostGateway, kubeProxyKernel } from './pod-network.js';
 import { ports } from './ports.js';
 import { cpus, memory, swap } from './resources.js';
 import { selinux } from './selinux.js';
@@ -32,6 +33,8 @@ export const CHECKS: readonly Check[] = [
   swap,
   kernelModules,
   sysctls,
+  kubeProxyKernel,
+  hostGateway,
   diskSpace,
   ports,
   leftovers,

@@ -1,74 +1,44 @@
 import { sysctlsFor } from '../../manifests/host-files.js';
-import { defineCheck, error, linesOf, type Outcome, ok, pathInName, type Target, warning } from './check.js';
+import { defineCheck, error, linesOf, type Outcome, ok, pathInName, warning } from './check.js';
+import { featuresOf } from './kernel-features.js';
 
-interface Feature {
-  check: string;
-  module: string;
-  /** Shell condition: what the module brings is there, loaded or built in. */
-  there: string;
-  why: string;
-  /** Its absence can't be told where the host shows no modules (containers). */
-  visible: boolean;
-  wanted?: (target: Target) => boolean;
-}
-
-const FEATURES: readonly Feature[] = [
-  {
-    check: 'BridgeNetfilter',
-    module: 'br_netfilter',
-    there: '[ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]',
-    why: 'services are not reached from pods of the same node',
-    visible: true,
-  },
-  {
-    check: 'Overlayfs',
-    module: 'overlay',
-    there: 'grep -qw overlay /proc/filesystems',
-    why: 'containerd keeps containers in it',
-    visible: true,
-  },
-  {
-    check: 'Conntrack',
-    module: 'nf_conntrack',
-    there: '[ -e /proc/sys/net/netfilter/nf_conntrack_max ]',
-    why: 'kube-proxy needs connection tracking',
-    visible: false,
-  },
-  {
-    check: 'Vxlan',
-    module: 'vxlan',
-    there: '[ -d /sys/module/vxlan ]',
-    why: "flannel's backend is vxlan",
-    visible: false,
-    wanted: ({ config: { spec } }) => spec.network.plugin === 'flannel' && spec.network.backend === 'vxlan',
-  },
-];
-
+/**
+ * What the kernel can do: loaded, loadable or built in. In a container, which shows neither modules nor what is
+ * loaded, the kernel's own configuration tells, where it has one.
+ */
 export const kernelModules = defineCheck({
   id: 'kernel-modules',
-  probes: () => ({
+  probes: (target) => ({
     states: `PATH=$PATH:/usr/sbin:/sbin
 state() {
   if command -v modprobe >/dev/null && [ -d "/lib/modules/$(uname -r)" ]; then
     if modprobe -n -q "$1"; then echo "$1 loadable"; else echo "$1 absent"; fi
+  elif [ -r /proc/config.gz ] && command -v gzip >/dev/null; then
+    case $(gzip -dc /proc/config.gz | grep "^CONFIG_$2=") in
+      *=y) echo "$1 there" ;;
+      *=m) echo "$1 unknown" ;;
+      *) echo "$1 absent" ;;
+    esac
   else echo "$1 unknown"; fi
 }
-${FEATURES.map(({ module, there }) => `if ${there}; then echo "${module} there"; else state ${module}; fi`).join('\n')}`,
+${featuresOf(target)
+  .map(
+    ({ module, symbol, there }) =>
+      `if ${there}; then echo "${module} there"; else state ${module} ${symbol}; fi`,
+  )
+  .join('\n')}`,
   }),
   judge: (subject) => {
     const states = new Map(linesOf(subject, 'states').map((line) => line.split(' ') as [string, string]));
-    return FEATURES.filter(({ wanted }) => wanted?.(subject) ?? true).map((feature) => {
+    return featuresOf(subject).map((feature) => {
       const state = states.get(feature.module) ?? 'unknown';
       if (state === 'there' || state === 'loadable')
         return ok(feature.check, `${feature.module} is ${state === 'there' ? 'there' : 'to be loaded'}`);
       if (state === 'unknown' && !feature.visible)
         return ok(feature.check, `nothing shows that ${feature.module} is missing`);
       const message = `the kernel module ${feature.module} is neither loaded nor loadable: ${feature.why}`;
-      return error(
-        feature.check,
-        message,
-        `install the modules of the running kernel and kmod, then modprobe ${feature.module}`,
-      );
+      const install = `install the modules of the running kernel and kmod, then modprobe ${feature.module}`;
+      return error(feature.check, message, feature.instead ?? install);
     });
   },
 });

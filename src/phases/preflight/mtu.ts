@@ -1,8 +1,12 @@
 import { familyOf } from '../../config/cidr.js';
 import type { Subject } from './check.js';
 
-/** What VXLAN adds to a packet: outer IP, UDP and VXLAN headers and the inner Ethernet header. */
-const VXLAN_OVERHEAD = { 4: 50, 6: 70 } as const;
+/** What tunnels add to a packet: VXLAN outer IP, UDP and VXLAN headers and the inner Ethernet header. */
+const OVERHEADS = {
+  vxlan: { 4: 50, 6: 70 },
+  wireguard: { 4: 60, 6: 80 },
+  'host-gw': { 4: 0, 6: 0 },
+} as const;
 /** IP and ICMP headers around the payload of an echo request. */
 const ECHO_HEADERS = { 4: 28, 6: 48 } as const;
 
@@ -14,10 +18,10 @@ export function interfaceMtu({ facts, host }: Subject): number | null {
   return mtu > 0 ? mtu : null;
 }
 
-/** What flannel's VXLAN takes of each packet, in bytes; 0 for other networks. */
+/** What flannel's tunnels take of each packet, in bytes; 0 for networks without. */
 export function overheadOf(subject: Subject): number {
   const { network } = subject.config.spec;
-  return network.plugin === 'flannel' && network.backend === 'vxlan' ? VXLAN_OVERHEAD[family(subject)] : 0;
+  return network.plugin === 'flannel' ? OVERHEADS[network.backend][family(subject)] : 0;
 }
 
 /** The largest packet that the pods' network sends between hosts, in bytes. */

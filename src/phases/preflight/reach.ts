@@ -160,7 +160,7 @@ function mtuOutcomes(from: Subject, all: readonly Subject[], echoes: ReadonlyMap
   if (own === null || packet === null) return [];
   const overhead = overheadOf(from);
   if (packet > own) {
-    const message = `the interface of ${from.host.nodeIP} carries ${own} bytes, network.mtu with ${overhead} bytes of VXLAN is ${packet}`;
+    const message = `the interface of ${from.host.nodeIP} carries ${own} bytes, network.mtu with ${overhead} bytes for the tunnel is ${packet}`;
     return [error(name, message, `set network.mtu to ${own - overhead} or less, or leave it out`)];
   }
   const narrow = [...echoes].filter(([, echo]) => echo === 'small').map(([to]) => to);

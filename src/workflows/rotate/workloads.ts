@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
-import type { ClusterClient, KubeObject, ObjectRef } from '../../cluster/client.js';
+import type { ClusterClient, KubeObject } from '../../cluster/client.js';
+import type { ObjectRef } from '../../cluster/paths.js';
 import { awaitApi } from './await-api.js';
 import type { Run } from './run.js';
 

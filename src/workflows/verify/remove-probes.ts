@@ -1,4 +1,5 @@
-import { type ClusterClient, type KubeObject, pathOf, refOf } from '../../cluster/client.js';
+import { type ClusterClient, type KubeObject, refOf } from '../../cluster/client.js';
+import { pathOf } from '../../cluster/paths.js';
 import { waitUntil } from '../../engine/wait.js';
 import { PROBE_APP, PROBE_LABEL, WANDERER_APP } from '../../manifests/probe.js';
 import { nodeOf, nodeProblem } from './pods.js';

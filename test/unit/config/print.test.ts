@@ -19,7 +19,7 @@ spec:
       labels: {disk: "on", example.com/rack: "07"}
       hostKeyFingerprint: SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU
       nodeRegistration: {name: worker-1, kubeletExtraArgs: [{name: v, value: "2"}]}
-  network: {plugin: flannel, backend: host-gw, mtu: 1400}
+  network: {plugin: flannel, backend: host-gw, interfacePattern: '^10[.]'}
   bundle: b
   ignorePreflightErrors: [Swap]
   concurrency: 3
@@ -54,6 +54,31 @@ test.each([
   ['one that says everything', stream(WIDE, WIDE_KUBEADM, INIT, JOIN, KUBE_PROXY)],
   ['one with hosts of role etcd', stream(`${CLUSTER}${ETCD_HOSTS}`, `${KUBEADM}${MEMBERS}`)],
   ['a network of one’s own', stream(`${CLUSTER}  network: {plugin: none}\n`, KUBEADM)],
+  [
+    'flannel with wireguard',
+    stream(
+      `${CLUSTER}  network: {plugin: flannel, backend: wireguard, mtu: 1380, interface: eth1}\n`,
+      KUBEADM,
+    ),
+  ],
+  [
+    'Calico',
+    stream(
+      `${CLUSTER}  network: {plugin: calico, calico: {manifest: {file: c.yaml}, mode: mixed, encapsulation: ipip, mtu: 1400, bgp: {asNumber: 64513, peers: [{name: r, address: "[fd00::1]:1179", asNumber: 65000}]}, felix: {bpfEnabled: false}}}\n`,
+      KUBEADM,
+    ),
+  ],
+  [
+    'Calico with VXLAN',
+    stream(`${CLUSTER}  network: {plugin: calico, calico: {manifest: {file: c.yaml}}}\n`, KUBEADM),
+  ],
+  [
+    'manifests',
+    stream(
+      `${CLUSTER}  network: {plugin: manifest, manifests: [{file: n.yaml}, {url: "https://example.com/a.yaml", sha256: ${'a'.repeat(64)}}]}\n`,
+      KUBEADM,
+    ),
+  ],
 ])('%s is the same after printing and reading', (_, text) => {
   const config = parse(text);
   const printed = printConfig(config);

@@ -169,8 +169,8 @@ const TABLE: Record<string, [text: string, lines: string[]][]> = {
       ],
     ],
     [
-      stream(`${CLUSTER}  network: {plugin: calico}\n`, KUBEADM),
-      ['8:21 spec.network.plugin: "calico" is not one of flannel, none'],
+      stream(`${CLUSTER}  network: {plugin: cilium}\n`, KUBEADM),
+      ['8:21 spec.network.plugin: "cilium" is not one of flannel, calico, manifest, none'],
     ],
     [
       stream(`${CLUSTER}  network: {plugin: none, vni: 3}\n`, KUBEADM),
@@ -179,6 +179,60 @@ const TABLE: Record<string, [text: string, lines: string[]][]> = {
     [
       stream(`${CLUSTER}  network: {plugin: flannel, backend: host-gw, port: 4789}\n`, KUBEADM),
       ['8:48 spec.network.port: means nothing with backend host-gw'],
+    ],
+    [
+      stream(`${CLUSTER}  network: {plugin: flannel, backend: host-gw, mtu: 1400}\n`, KUBEADM),
+      ['8:48 spec.network.mtu: means nothing with backend host-gw'],
+    ],
+    [
+      stream(`${CLUSTER}  network: {plugin: flannel, interface: eth1, interfacePattern: "(?=e)"}\n`, KUBEADM),
+      [
+        '8:65 spec.network.interfacePattern: "(?=e)" has lookarounds or backreferences, which flannel does not know',
+      ],
+    ],
+    [
+      stream(`${CLUSTER}  network: {plugin: flannel, interface: eth1, interfacePattern: eth}\n`, KUBEADM),
+      ['8:47 spec.network.interfacePattern: name the interface, or give a pattern: not both'],
+    ],
+    [
+      stream(`${CLUSTER}  network: {plugin: calico}\n`, KUBEADM),
+      ['8:21 spec.network.plugin: plugin calico needs calico: {manifest: {file: calico.yaml}}'],
+    ],
+    [
+      stream(
+        `${CLUSTER}  network:\n    plugin: calico\n    calico:\n      manifest: {}\n      mode: vxlan\n      encapsulation: ipip\n      bgp: {nodeToNodeMesh: false}\n`,
+        KUBEADM,
+      ),
+      [
+        '11:17 spec.network.calico.manifest: give either file, or url with sha256',
+        '13:7 spec.network.calico.encapsulation: means nothing with mode vxlan',
+        '14:7 spec.network.calico.bgp: means nothing with mode vxlan, which has no BGP',
+        '14:29 spec.network.calico.bgp.nodeToNodeMesh: without the mesh and without peers no node learns of the others: all stay Ready, and pods are not reached',
+      ],
+    ],
+    [
+      stream(
+        `${CLUSTER}  network:\n    plugin: calico\n    calico:\n      manifest: {file: c.yaml}\n      mode: bgp\n      bgp: {peers: [{name: a, address: "10.0.0.300", asNumber: 0}]}\n`,
+        KUBEADM,
+      ),
+      [
+        '13:40 spec.network.calico.bgp.peers[0].address: "10.0.0.300" is no address of a peer; write 10.0.0.1, 10.0.0.1:1179 or [fd00::1]:1179',
+        '13:64 spec.network.calico.bgp.peers[0].asNumber: at least 1 is needed',
+      ],
+    ],
+    [
+      stream(`${CLUSTER}  network: {plugin: manifest}\n`, KUBEADM),
+      ['8:21 spec.network.plugin: plugin manifest needs manifests: [{file: network.yaml}]'],
+    ],
+    [
+      stream(
+        `${CLUSTER}  network: {plugin: manifest, manifests: [{url: "https://example.com/a"}, {}]}\n`,
+        KUBEADM,
+      ),
+      [
+        '8:43 spec.network.manifests[0]: a URL needs sha256, so that what is applied is what you looked at: curl -L URL | sha256sum',
+        '8:75 spec.network.manifests[1]: give either file, or url with sha256',
+      ],
     ],
   ],
   ClusterConfiguration: [

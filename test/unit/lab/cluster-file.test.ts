@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { clusterFileText, withEndpoint, withHosts, writeClusterFile } from '../../../src/lab/cluster-file.js';
+import { parseLabNetwork, withNetwork } from '../../../src/lab/lab-network.js';
 import type { LabNode } from '../../../src/lab/types.js';
 
 const node = (name: string, address: string): LabNode => ({
@@ -121,7 +122,44 @@ describe("the lab's cluster.yaml", () => {
     expect(await writeClusterFile(path, spec)).toBe('written');
     expect((await stat(path)).mode & 0o777).toBe(0o644);
     expect(await writeClusterFile(path, spec)).toBe('kept');
-    expect(await writeClusterFile(path, { ...spec, nodes: [cp1, w1, w2] })).toBe('hosts-updated');
+    expect(await writeClusterFile(path, { ...spec, nodes: [cp1, w1, w2] })).toBe('updated');
     expect(await readFile(path, 'utf8')).toContain('10.88.0.22');
+  });
+});
+
+describe('the network of a lab', () => {
+  it('has shorthands', () => {
+    expect(parseLabNetwork('flannel')).toEqual({ plugin: 'flannel', backend: 'vxlan' });
+    expect(parseLabNetwork('flannel:host-gw')).toEqual({ plugin: 'flannel', backend: 'host-gw' });
+    expect(parseLabNetwork('flannel:vxlan+direct+nftables')).toEqual({
+      plugin: 'flannel',
+      backend: 'vxlan',
+      directRouting: true,
+      nftables: true,
+    });
+    expect(parseLabNetwork('none')).toEqual({ plugin: 'none' });
+    expect(parseLabNetwork('calico:bgp', '/c.yaml')).toEqual({
+      plugin: 'calico',
+      calico: { manifest: { file: '/c.yaml' }, mode: 'bgp', mtuInterfacePattern: '^host0$' },
+    });
+  });
+
+  it.each(['cilium', 'calico:bgp', 'flannel:udp', 'flannel:vxlan+fast', 'none:x', ''])(
+    '%s is none',
+    (text) => {
+      expect(() => parseLabNetwork(text)).toThrow(expect.objectContaining({ code: 'USAGE' }));
+    },
+  );
+
+  it('takes the place of the one in the file, as kube-proxy’s mode does, and nothing else changes', () => {
+    const before = clusterFileText(spec).replace('role: worker', 'role: worker # mine');
+    const network = { plugin: 'flannel', backend: 'host-gw' };
+    const text = withNetwork(before, { network, proxyMode: 'nftables' });
+    expect(text).toContain('# mine');
+    const [cluster, , , proxy] = documentsOf(text);
+    expect(cluster.spec.network).toEqual(network);
+    expect(proxy).toMatchObject({ mode: 'nftables', conntrack: { maxPerCore: 0 } });
+    expect(withNetwork(text, { network, proxyMode: 'nftables' })).toBe(text);
+    expect(withNetwork(text, {})).toBe(text);
   });
 });

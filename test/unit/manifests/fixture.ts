@@ -58,7 +58,14 @@ export function config(
     name: 'demo',
     file: null,
     spec: {
-      network: { plugin: 'flannel', backend: 'vxlan', directRouting: true, port: 8472, vni: 1 },
+      network: {
+        plugin: 'flannel',
+        backend: 'vxlan',
+        directRouting: true,
+        port: 8472,
+        vni: 1,
+        nftables: false,
+      },
       endpoint: null,
       bundle: null,
       runtime: { systemdCgroup: true, restrictOomScoreAdj: false },

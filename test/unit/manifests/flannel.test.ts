@@ -1,7 +1,13 @@
 import type { DaemonSet } from 'kubernetes-types/apps/v1.js';
 import { describe, expect, it } from 'vitest';
 import type { NetworkSpec } from '../../../src/config/types.js';
-import { flannelCniConflist, flannelNetConf, flannelObjects } from '../../../src/manifests/flannel.js';
+import {
+  FLANNEL_CONFIG_ANNOTATION,
+  flannelCniConflist,
+  flannelConfigDigest,
+  flannelNetConf,
+  flannelObjects,
+} from '../../../src/manifests/flannel.js';
 import { config } from './fixture.js';
 
 function netConf(network: NetworkSpec, podSubnet: string): unknown {
@@ -12,16 +18,23 @@ function netConf(network: NetworkSpec, podSubnet: string): unknown {
   );
 }
 
-const vxlan = { plugin: 'flannel', backend: 'vxlan', directRouting: false, port: 8472, vni: 1 } as const;
+const vxlan = {
+  plugin: 'flannel',
+  backend: 'vxlan',
+  directRouting: false,
+  port: 8472,
+  vni: 1,
+  nftables: false,
+} as const;
 
 describe('flannel', () => {
-  it('writes the VXLAN backend with port, VNI, direct routing and MTU', () => {
+  it('writes the VXLAN backend with port, VNI, direct routing, and the MTU that leaves pods theirs', () => {
     expect(
       netConf({ ...vxlan, directRouting: true, vni: 4097, port: 4789, mtu: 1400 }, '10.244.0.0/16'),
     ).toEqual({
       Network: '10.244.0.0/16',
       EnableNFTables: false,
-      Backend: { Type: 'vxlan', VNI: 4097, Port: 4789, DirectRouting: true, MTU: 1400 },
+      Backend: { Type: 'vxlan', VNI: 4097, Port: 4789, DirectRouting: true, MTU: 1450 },
     });
   });
 
@@ -29,6 +42,40 @@ describe('flannel', () => {
     expect(netConf({ ...vxlan, backend: 'host-gw' }, '10.244.0.0/16')).toMatchObject({
       Backend: { Type: 'host-gw' },
     });
+  });
+
+  it('writes the wireguard backend, with a port for IPv6 beside', () => {
+    expect(
+      netConf({ ...vxlan, backend: 'wireguard', port: 51820, mtu: 1400 }, '10.244.0.0/16'),
+    ).toMatchObject({
+      Backend: { Type: 'wireguard', ListenPort: 51820, ListenPortV6: 51821, MTU: 1480 },
+    });
+  });
+
+  it('masquerades by nftables if told', () => {
+    expect(netConf({ ...vxlan, nftables: true }, '10.244.0.0/16')).toMatchObject({ EnableNFTables: true });
+  });
+
+  it('takes the interface by name or by pattern if told', () => {
+    const args = (more: object) =>
+      JSON.stringify(
+        flannelObjects(config({ spec: { ...config().spec, network: { ...vxlan, ...more } } })).at(-1),
+      );
+    expect(args({ interface: 'eth1' })).toContain('"--iface=eth1"');
+    expect(args({ interfacePattern: '^10\\.' })).toContain('"--iface-regex=^10\\\\."');
+    expect(args({ interface: 'eth1' })).not.toContain('HOST_IP)');
+  });
+
+  it('makes its pods anew where what they read at their start has changed, and only then', () => {
+    const digest = (network: NetworkSpec) =>
+      flannelConfigDigest(config({ spec: { ...config().spec, network } }));
+    expect(digest({ ...vxlan, backend: 'host-gw' })).not.toBe(digest(vxlan));
+    expect(digest({ ...vxlan, interface: 'eth1' })).not.toBe(digest(vxlan));
+    expect(digest({ ...vxlan })).toBe(digest(vxlan));
+    const daemonSet = flannelObjects(config()).at(-1) as DaemonSet;
+    expect(daemonSet.spec?.template.metadata?.annotations?.[FLANNEL_CONFIG_ANNOTATION]).toBe(
+      flannelConfigDigest(config()),
+    );
   });
 
   it('enables IPv6 beside IPv4, and alone', () => {

@@ -95,6 +95,7 @@ export function fakeSession(config: ClusterConfig = cluster()): FakeSession {
     facts: new Map(),
     trust,
     patches: new Map(),
+    networkObjects: async () => [],
     certificateKey: null,
     emit,
     now: () => Date.now(),

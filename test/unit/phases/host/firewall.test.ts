@@ -34,6 +34,7 @@ describe('what has to get through a firewall', () => {
       directRouting: false,
       port: 8472,
       vni: 1,
+      nftables: false,
     } as const;
     expect(openingsOf(config({ spec: { ...spec, network } }), W1).ports).not.toContain('8472/udp');
     const apiServer = { extraArgs: [{ name: 'service-node-port-range', value: '20000+100' }] };

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { kernelModules, sysctls } from '../../../../src/phases/preflight/kernel.js';
 import { endpointName, nodeName } from '../../../../src/phases/preflight/names.js';
+import { hostGateway, kubeProxyKernel } from '../../../../src/phases/preflight/pod-network.js';
 import { parseListeners, ports } from '../../../../src/phases/preflight/ports.js';
 import { cpus, memory, swap } from '../../../../src/phases/preflight/resources.js';
 import { tools } from '../../../../src/phases/preflight/tools.js';
 import { CP1, config, W1 } from '../../manifests/fixture.js';
-import { judge, one, problems, type Scene } from './support.js';
+import { judge, one, problems, type Scene, subject } from './support.js';
 
 describe('tools', () => {
   it('says nothing against a host that has all', () => {
@@ -106,6 +107,72 @@ describe('kernel modules', () => {
     const none = config({ spec: { ...config().spec, network: { plugin: 'none' } } });
     const outcomes = judge(kernelModules, { config: none, probes: { states: states('there', 'absent') } });
     expect(problems(outcomes)).toEqual(['error Overlayfs', 'error Conntrack']);
+  });
+});
+
+describe('kernels for a network', () => {
+  const { spec, kubeProxy } = config();
+  const lacking = (module: string) =>
+    `br_netfilter there\noverlay there\nnf_conntrack there\nvxlan there\n${module} absent\n`;
+
+  it('without wireguard are refused for that backend, and told what else there is', () => {
+    const network = { ...spec.network, backend: 'wireguard' } as typeof spec.network;
+    const scene = {
+      config: config({ spec: { ...spec, network } }),
+      probes: { states: lacking('wireguard') },
+    };
+    expect(one(judge(kernelModules, scene), 'Wireguard', 'error').remedy).toContain('vxlan or host-gw');
+    expect(judge(kernelModules, { probes: scene.probes }).map(({ check }) => check)).not.toContain(
+      'Wireguard',
+    );
+  });
+
+  it('without IPIP are refused where Calico would only warn and send packets unencapsulated', () => {
+    const calico = (mode: string, encapsulation = 'vxlan') =>
+      config({ spec: { ...spec, network: { plugin: 'calico', mode, encapsulation } as never } });
+    const said = (mode: string, encapsulation?: string) =>
+      problems(
+        judge(kernelModules, {
+          config: calico(mode, encapsulation),
+          probes: { states: lacking('ipip').replace('vxlan there', 'vxlan absent') },
+        }),
+      );
+    expect(said('ipip')).toEqual(['error IPIP']);
+    expect(said('mixed', 'ipip')).toEqual(['error IPIP']);
+    expect(said('mixed')).toEqual(['error Vxlan']);
+    expect(said('bgp')).toEqual([]);
+  });
+
+  it('without IPVS or its scheduler are refused for kube-proxy’s mode ipvs', () => {
+    const ipvs = config({ kubeProxy: { ...kubeProxy, mode: 'ipvs', ipvs: { scheduler: 'sh' } } });
+    const said = (module: string) =>
+      judge(kernelModules, { config: ipvs, probes: { states: lacking(module) } });
+    expect(one(said('ip_vs'), 'IPVS', 'error').message).toContain('ip_vs is neither loaded nor loadable');
+    expect(one(said('ip_vs_sh'), 'IPVS', 'error').message).toContain('scheduler sh');
+    const off = config({ kubeProxy: { ...kubeProxy, mode: 'ipvs' } }, { proxy: { disabled: true } });
+    expect(judge(kernelModules, { config: off }).map(({ check }) => check)).not.toContain('IPVS');
+  });
+
+  it('have to be 5.13 or later for kube-proxy’s mode nftables', () => {
+    const nftables = config({ kubeProxy: { ...kubeProxy, mode: 'nftables' } });
+    const said = (kernel: string) =>
+      problems(judge(kubeProxyKernel, { config: nftables, facts: { kernel } }));
+    expect(said('5.12.19')).toEqual(['error NFTables']);
+    expect(said('5.13.0-rc1')).toEqual([]);
+    expect(said('6.1.0-25-amd64')).toEqual([]);
+    expect(judge(kubeProxyKernel, { facts: { kernel: '4.18.0' } })).toEqual([]);
+  });
+
+  it('route by other hosts only in one network', () => {
+    const network = { ...spec.network, backend: 'host-gw' } as typeof spec.network;
+    const gateway = config({ spec: { ...spec, network } });
+    const near = subject({ config: gateway, host: W1 });
+    const far = subject({ config: gateway, host: { ...W1, name: 'w2', nodeIP: '192.0.2.9' } });
+    expect(problems(judge(hostGateway, { config: gateway }, [near]))).toEqual([]);
+    const outcome = one(judge(hostGateway, { config: gateway }, [near, far]), 'HostGateway', 'error');
+    expect(outcome.message).toContain('w2 (192.0.2.9)');
+    expect(outcome.remedy).toContain('directRouting');
+    expect(judge(hostGateway, {}, [near, far])).toEqual([]);
   });
 });
 

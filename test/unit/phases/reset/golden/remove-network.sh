@@ -2,7 +2,7 @@ LC_ALL=C; export LC_ALL; PATH=$PATH:/usr/sbin:/sbin
 interfaces() {
   { ip -o link show master cni0; ip -o link show; } 2>/dev/null | sed 's/^[0-9]*: *//; s/[@:].*//' | sort -u | while read -r name; do
     case $name in
-      cni0|flannel.*|flannel-v6.*|kube-ipvs0|nodelocaldns|cali*|vxlan.calico|vxlan-v6.calico|wireguard.cali|wg-v6.cali) echo "$name" ;;
+      cni0|flannel.*|flannel-v6.*|flannel-wg|flannel-wg-v6|kube-ipvs0|nodelocaldns|cali*|vxlan.calico|vxlan-v6.calico|wireguard.cali|wg-v6.cali) echo "$name" ;;
       *) ip -o link show master cni0 2>/dev/null | grep -q "^[0-9]*: *$name[@:]" && echo "$name" ;;
     esac
   done
