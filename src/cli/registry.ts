@@ -52,6 +52,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     () => import('./commands/etcd-snapshot.js'),
   ),
   entry(
+    'etcd restore',
+    'etcd of the whole cluster from a snapshot',
+    () => import('./commands/etcd-restore.js'),
+  ),
+  entry(
+    'etcd recover',
+    'etcd that lost its quorum, from the freshest member that is left',
+    () => import('./commands/etcd-recover.js'),
+  ),
+  entry(
     'certs check',
     'every certificate of the cluster, and what is wrong with it',
     () => import('./commands/certs-check.js'),
