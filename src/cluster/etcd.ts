@@ -57,6 +57,10 @@ export interface EtcdClient {
   count: (options?: { stale?: boolean }) => Promise<number>;
   /** Digest of all keys and values up to the newest revision of the member that this client talks to. */
   hash: () => Promise<{ hash: number; revision: number }>;
+  /** Gives free pages of the database back to the filesystem; the member answers nothing meanwhile. */
+  defragment: (timeoutMs: number) => Promise<void>;
+  /** Takes an alarm of a member back. */
+  disarm: (alarm: EtcdAlarm) => Promise<void>;
   close: () => Promise<void>;
 }
 
@@ -157,6 +161,12 @@ export function etcdClient(
     hash: async () => {
       const answer = await call('maintenance/hashkv', { revision: 0 }, 60_000);
       return { hash: Number(answer.hash ?? 0), revision: Number(answer.hash_revision ?? 0) };
+    },
+    defragment: async (timeoutMs) => {
+      await call('maintenance/defragment', {}, timeoutMs);
+    },
+    disarm: async ({ member, alarm }) => {
+      await call('maintenance/alarm', { action: 'DEACTIVATE', memberID: member, alarm });
     },
     close: () => agent.destroy(),
   };

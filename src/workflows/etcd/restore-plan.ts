@@ -58,7 +58,7 @@ export async function prepareRestore(session: Session, snapshot: OpenSnapshot): 
   const joinLater = all.filter((member) => !member.initialised).map((member) => member.host);
   if (surveys.length === 0) {
     throw new KeelsonError('CONFLICT', 'no host of the file has the certificates of an etcd member', {
-      hint: 'put the authorities of the cluster in place, run keelson init, then restore',
+      hint: 'put the authorities in place (see docs/backups.md), run keelson init, then restore',
     });
   }
   refuseObstacles(surveys, snapshot.digest.size);
