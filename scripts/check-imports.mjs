@@ -20,7 +20,7 @@ const MAY_IMPORT = {
   report: ['engine (types)', 'errors'],
   lab: ['host', 'config (types)', 'errors'],
   bundle: ['host (types)', 'archive', 'errors'],
-  backup: ['cluster', 'errors'],
+  backup: ['cluster', 'archive', 'errors'],
   cluster: ['host (types)', 'errors'],
   host: ['archive', 'errors'],
   join: ['pki', 'config', 'errors'],

@@ -9,14 +9,14 @@ const BLOCK = 512;
 /** A regular file in a tar stream; what its header leaves out gets tar's default. */
 export interface TarFile {
   header: Partial<Header> & Pick<Header, 'name'>;
-  content: Buffer | { file: string; size: number };
+  content: Buffer | { file: string; size: number } | { chunks: AsyncIterable<Buffer>; size: number };
 }
 
 /**
  * Files as a tar stream. Two buffers are read into in turn: **a chunk is the reader's only until it asks for the
  * next one**, as `ExecOptions.stdin` takes it. Gigabytes of short-lived buffers would cost the garbage collector as
  * much time as their encryption.
- * Errors: what the file system says of `content.file`; a file with fewer bytes than `size` is an error too.
+ * Errors: what the file system says of `content.file`; content with fewer bytes than `size` is an error too.
  */
 export async function* tarStream(files: Iterable<TarFile>): AsyncGenerator<Buffer> {
   const buffers: [Buffer, Buffer] = [Buffer.allocUnsafe(READ_BYTES), Buffer.allocUnsafe(READ_BYTES)];
@@ -25,10 +25,21 @@ export async function* tarStream(files: Iterable<TarFile>): AsyncGenerator<Buffe
     yield await headerBlocks({ ...header, size });
     if (Buffer.isBuffer(content)) {
       if (size > 0) yield content;
-    } else yield* fileChunks(content.file, size, buffers);
+    } else if ('chunks' in content) yield* exactly(content.chunks, size, header.name);
+    else yield* fileChunks(content.file, size, buffers);
     if (size % BLOCK > 0) yield Buffer.alloc(BLOCK - (size % BLOCK));
   }
   yield Buffer.alloc(2 * BLOCK);
+}
+
+/** Chunks that are as many bytes as the header says, or an error: the rest of the archive would be lost. */
+async function* exactly(chunks: AsyncIterable<Buffer>, size: number, name: string): AsyncGenerator<Buffer> {
+  let rest = size;
+  for await (const chunk of chunks) {
+    rest -= chunk.length;
+    yield chunk;
+  }
+  if (rest !== 0) throw new Error(`${name} has ${size - rest} bytes instead of ${size}`);
 }
 
 /** The header's block, after those of the extended header that long names and `pax` records need. */

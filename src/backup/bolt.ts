@@ -37,20 +37,30 @@ interface Page {
 
 /**
  * Opens a bbolt file for as long as `use` takes.
- * @throws VERIFY where the file is none, or its pages contradict each other
+ * @param source its path, or its bytes
+ * @throws VERIFY where it is none, or its pages contradict each other
  */
-export async function withBolt<T>(path: string, use: (file: BoltFile) => Promise<T>): Promise<T> {
-  const handle = await open(path, 'r');
-  try {
-    const read = blockReader(async (at, length) => {
-      const buffer = Buffer.alloc(length);
-      const { bytesRead } = await handle.read(buffer, 0, length, at);
-      return buffer.subarray(0, bytesRead);
-    });
-    const bad = (why: string) => new KeelsonError('VERIFY', `${path} is no database of etcd: ${why}`);
+export async function withBolt<T>(
+  source: string | Buffer,
+  name: string,
+  use: (file: BoltFile) => Promise<T>,
+): Promise<T> {
+  const bad = (why: string) => new KeelsonError('VERIFY', `${name} is no database of etcd: ${why}`);
+  const work = async (read: Read): Promise<T> => {
     const meta = await newestMeta(read, bad);
     const pages = pageReader(read, meta.pageSize, bad);
-    return await use({ entries: (bucket) => bucketEntries(pages, meta.root, bucket, bad) });
+    return use({ entries: (bucket) => bucketEntries(pages, meta.root, bucket, bad) });
+  };
+  if (typeof source !== 'string') return work(async (at, length) => source.subarray(at, at + length));
+  const handle = await open(source, 'r');
+  try {
+    return await work(
+      blockReader(async (at, length) => {
+        const buffer = Buffer.alloc(length);
+        const { bytesRead } = await handle.read(buffer, 0, length, at);
+        return buffer.subarray(0, bytesRead);
+      }),
+    );
   } finally {
     await handle.close();
   }

@@ -24,22 +24,27 @@ const ENCRYPTED = Buffer.from('k8s:enc:');
 
 /**
  * Walks a snapshot, or the database of a member that does not run.
+ * @param source its path, or its bytes
+ * @param name for errors
  * @throws VERIFY where it can't be one
  */
-export async function snapshotContents(path: string): Promise<SnapshotContents> {
-  return withBolt(path, async (file) => {
+export async function snapshotContents(
+  source: string | Buffer,
+  name: string = typeof source === 'string' ? source : 'the snapshot',
+): Promise<SnapshotContents> {
+  return withBolt(source, name, async (file) => {
     const newest = new Map<string, { bytes: number; provider: string | null }>();
     let revision = 0;
     for await (const { key, value } of file.entries('key')) {
       if (key.length < REVISION_BYTES)
-        throw new KeelsonError('VERIFY', `${path} has a key that is no revision`);
+        throw new KeelsonError('VERIFY', `${name} has a key that is no revision`);
       revision = Number(key.readBigUInt64BE(0));
       const entry = keyValue(value);
       if (entry.key === '') continue;
       if (key.length > REVISION_BYTES) newest.delete(entry.key);
       else newest.set(entry.key, { bytes: entry.value.length, provider: providerOf(entry.value) });
     }
-    if (revision === 0) throw new KeelsonError('VERIFY', `${path} holds no revision of etcd`);
+    if (revision === 0) throw new KeelsonError('VERIFY', `${name} holds no revision of etcd`);
     const members: string[] = [];
     for await (const { value } of file.entries('members')) members.push(memberName(value));
     const objects: Record<string, number> = {};

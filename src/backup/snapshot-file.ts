@@ -9,10 +9,13 @@ export const DIGEST_BYTES = 32;
 const SECTOR_BYTES = 512;
 const READ_BYTES = 1024 * 1024;
 
-/** What a snapshot says of itself without being read: bytes, digest included, and that digest in hex. */
 export interface SnapshotDigest {
+  /** Bytes, the digest included. */
   size: number;
+  /** Of the database, as the snapshot ends with it; hex. */
   sha256: string;
+  /** Of all bytes, the digest included; hex. */
+  fileSha256: string;
 }
 
 /**
@@ -40,9 +43,10 @@ export async function* checkedSnapshot(
   }
   if (size !== null && seen !== size) throw damaged(name, `it has ${seen} of ${size} bytes`);
   if (seen % SECTOR_BYTES !== DIGEST_BYTES) throw noDigest(name, seen);
+  const fileSha256 = hash.copy().update(tail).digest('hex');
   const sha256 = hash.digest('hex');
   if (sha256 !== tail.toString('hex')) throw damaged(name, 'its digest does not fit its content');
-  return { size: seen, sha256 };
+  return { size: seen, sha256, fileSha256 };
 }
 
 /**

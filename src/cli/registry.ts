@@ -64,6 +64,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     () => import('./commands/etcd-snapshot.js'),
   ),
   entry(
+    'etcd restore',
+    'etcd of the whole cluster from a snapshot',
+    () => import('./commands/etcd-restore.js'),
+  ),
+  entry(
+    'etcd recover',
+    'etcd that lost its quorum, from the freshest member that is left',
+    () => import('./commands/etcd-recover.js'),
+  ),
+  entry(
+    'etcd defrag',
+    'free pages of etcd’s databases back to the disks, alarms taken back',
+    () => import('./commands/etcd-defrag.js'),
+  ),
+  entry(
     'certs check',
     'every certificate of the cluster, and what is wrong with it',
     () => import('./commands/certs-check.js'),
@@ -77,6 +92,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     'certs rotate',
     'replace CAs in a running cluster, step by step',
     () => import('./commands/certs-rotate.js'),
+  ),
+  entry(
+    'backup',
+    'all that it takes to bring the cluster back, in one encrypted file',
+    () => import('./commands/backup.js'),
+  ),
+  entry(
+    'backup verify',
+    'check every byte of a backup, and say what it holds',
+    () => import('./commands/backup-verify.js'),
   ),
   entry('token create', 'a bootstrap token', () => import('./commands/token-create.js')),
   entry('token list', 'bootstrap tokens of the cluster', () => import('./commands/token-list.js')),

@@ -53,6 +53,14 @@ export interface EtcdClient {
   /** Makes a learner a voter; CONFLICT (retryable) while it has not caught up. */
   promote: (id: string) => Promise<void>;
   remove: (id: string) => Promise<void>;
+  /** Number of keys at the newest revision; of the member itself where there is no leader. */
+  count: (options?: { stale?: boolean }) => Promise<number>;
+  /** Digest of all keys and values up to the newest revision of the member that this client talks to. */
+  hash: () => Promise<{ hash: number; revision: number }>;
+  /** Gives free pages of the database back to the filesystem; the member answers nothing meanwhile. */
+  defragment: (timeoutMs: number) => Promise<void>;
+  /** Takes an alarm of a member back. */
+  disarm: (alarm: EtcdAlarm) => Promise<void>;
   close: () => Promise<void>;
 }
 
@@ -66,6 +74,9 @@ interface WireMember {
 
 /** Where a stacked member serves on its own host. */
 const LOCAL: Endpoint = { address: '127.0.0.1', port: 2379 };
+
+/** A zero byte, base64: from the first key on, and without an end. */
+const ALL_KEYS = 'AA==';
 
 /** etcd's own default of --quota-backend-bytes. */
 export const DEFAULT_QUOTA_BYTES = 2 * 1024 ** 3;
@@ -137,6 +148,25 @@ export function etcdClient(
     },
     remove: async (id) => {
       await call('cluster/member/remove', { ID: id });
+    },
+    count: async ({ stale = false } = {}) => {
+      const answer = await call('kv/range', {
+        key: ALL_KEYS,
+        range_end: ALL_KEYS,
+        count_only: true,
+        serializable: stale,
+      });
+      return Number(answer.count ?? 0);
+    },
+    hash: async () => {
+      const answer = await call('maintenance/hashkv', { revision: 0 }, 60_000);
+      return { hash: Number(answer.hash ?? 0), revision: Number(answer.hash_revision ?? 0) };
+    },
+    defragment: async (timeoutMs) => {
+      await call('maintenance/defragment', {}, timeoutMs);
+    },
+    disarm: async ({ member, alarm }) => {
+      await call('maintenance/alarm', { action: 'DEACTIVATE', memberID: member, alarm });
     },
     close: () => agent.destroy(),
   };

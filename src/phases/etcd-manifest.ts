@@ -10,13 +10,7 @@ export const ETCD_MANIFEST = `${MANIFESTS_DIR}/etcd.yaml`;
  * member's first start and stays what it was, however the members change later.
  */
 export function membershipIn(seen: ReadResult): Required<EtcdMembership> | null {
-  const text = seen.files.get(ETCD_MANIFEST)?.content?.toString();
-  if (text === undefined) return null;
-  const pod = parse(text) as { spec?: { containers?: { command?: string[] }[] } } | null;
-  const flag = (name: string) =>
-    pod?.spec?.containers?.[0]?.command
-      ?.find((word) => word.startsWith(`--${name}=`))
-      ?.slice(`--${name}=`.length);
+  const flag = argumentsIn(seen, ETCD_MANIFEST)?.flag ?? (() => undefined);
   const members = flag('initial-cluster');
   if (members === undefined) return null;
   return {
@@ -25,5 +19,21 @@ export function membershipIn(seen: ReadResult): Required<EtcdMembership> | null 
       return { name: entry.slice(0, at), peerURL: entry.slice(at + 1) };
     }),
     initialClusterState: flag('initial-cluster-state') === 'existing' ? 'existing' : 'new',
+  };
+}
+
+/** Image and flags of the etcd that a manifest at `path` describes; null where there is none. */
+export function argumentsIn(
+  seen: ReadResult,
+  path: string,
+): { image: string | undefined; flag: (name: string) => string | undefined } | null {
+  const text = seen.files.get(path)?.content?.toString();
+  if (text === undefined) return null;
+  const pod = parse(text) as { spec?: { containers?: { image?: string; command?: string[] }[] } } | null;
+  const container = pod?.spec?.containers?.[0];
+  return {
+    image: container?.image,
+    flag: (name) =>
+      container?.command?.find((word) => word.startsWith(`--${name}=`))?.slice(`--${name}=`.length),
   };
 }

@@ -9,3 +9,5 @@ export const MANIFESTS_DIR = '/etc/kubernetes/manifests';
 export const KUBELET_CLIENT_CERTIFICATE = '/var/lib/kubelet/pki/kubelet-client-current.pem';
 /** Where a kubelet that asks the cluster for its serving certificate (serverTLSBootstrap) keeps it. */
 export const KUBELET_SERVER_CERTIFICATE = '/var/lib/kubelet/pki/kubelet-server-current.pem';
+/** Where manifests lie while etcd is brought back: on the same filesystem, so that moving them is one step. */
+export const ASIDE_DIR = '/etc/kubernetes/keelson-aside';

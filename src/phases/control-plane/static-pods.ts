@@ -1,4 +1,4 @@
-import type { HostPhase } from '../../engine/phase.js';
+import type { HostPhase, Verdict } from '../../engine/phase.js';
 import type { Host, ReadResult } from '../../host/types.js';
 import type { EtcdMembership } from '../../manifests/static-pods/etcd.js';
 import {
@@ -14,9 +14,16 @@ import { defineHostPhase, type PhaseContext } from '../context.js';
 import { membershipIn } from '../etcd-manifest.js';
 import { awaitMembers } from '../etcd-serving.js';
 import { awaitLocalApi } from '../local-api.js';
-import { MANIFESTS_DIR } from '../paths.js';
+import { ASIDE_DIR, MANIFESTS_DIR } from '../paths.js';
 import { renderedChanges, SURROUNDINGS, verdictOf } from '../rendered.js';
+import { exists } from '../seen.js';
 import { rollingActions, rollingRestart } from '../static-pod-restart.js';
+
+/** Manifests were moved aside and not back: written anew, they would start an etcd without its data. */
+function interrupted(host: string): Verdict {
+  const reason = `bringing etcd back was interrupted on ${host}: run keelson etcd restore or recover again (where it was ended by hand, remove ${ASIDE_DIR})`;
+  return { standing: 'blocked', reasons: [reason], changes: [] };
+}
 
 type Particulars = Pick<
   HostPhase<PhaseContext>,
@@ -36,8 +43,9 @@ function staticPodPhase(
     ...particulars,
     rolling: true,
     summary: `static pod manifest of ${component}`,
-    observe: () => ({ files: [path], ...SURROUNDINGS }),
+    observe: () => ({ files: [path], ...SURROUNDINGS, stats: [...SURROUNDINGS.stats, ASIDE_DIR] }),
     plan: (context, host, seen) => {
+      if (exists(seen, ASIDE_DIR)) return interrupted(host);
       const changes = renderedChanges(context, host, seen, [path], membershipOf(seen));
       return verdictOf(rollingRestart(component, host, changes, seen));
     },

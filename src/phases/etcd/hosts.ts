@@ -73,7 +73,12 @@ async function start(context: PhaseContext, host: Host): Promise<void> {
   return joinMember(context, host, through.name);
 }
 
-async function putManifest(context: PhaseContext, host: Host, membership: EtcdMembership): Promise<void> {
+/** Writes the manifest of a host's member. */
+export async function putManifest(
+  context: PhaseContext,
+  host: Host,
+  membership: EtcdMembership,
+): Promise<void> {
   const seen = await host.read(SURROUNDINGS);
   const manifest = renderedFor(context, host.name, seen, membership).get(ETCD_MANIFEST);
   if (manifest === undefined) throw new KeelsonError('BUG', 'no etcd manifest was rendered');

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { checkedSnapshot, checkSnapshotFile } from '../../../src/backup/snapshot-file.js';
 import { collect, fileOf, pieces, snapshotBytes } from './fixtures.js';
@@ -11,7 +12,11 @@ const flipped = (at: number) => {
 describe('the digest of a snapshot', () => {
   it('fits a file that etcdctl wrote', async () => {
     const digest = await checkSnapshotFile(await fileOf(snapshotBytes()));
-    expect(digest).toEqual({ size: 20_512, sha256: snapshotBytes().subarray(-32).toString('hex') });
+    expect(digest).toEqual({
+      size: 20_512,
+      sha256: snapshotBytes().subarray(-32).toString('hex'),
+      fileSha256: createHash('sha256').update(snapshotBytes()).digest('hex'),
+    });
   });
 
   it.each([

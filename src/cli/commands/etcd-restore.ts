@@ -1,0 +1,110 @@
+import { resolve } from 'node:path';
+import { openSnapshot } from '../../backup/open-snapshot.js';
+import { KeelsonError } from '../../errors/keelson-error.js';
+import { span } from '../../report/age-text.js';
+import { duration } from '../../report/table.js';
+import { type RestoreResult, restoreEtcd } from '../../workflows/etcd/restore.js';
+import { prepareRestore, type RestorePlan } from '../../workflows/etcd/restore-plan.js';
+import { CLUSTER_OPTIONS, clusterConfig, ownerOf, withSession } from '../cluster-options.js';
+import { defineCommand } from '../command.js';
+import { DECRYPT_OPTIONS, decryptionOf } from '../encryption-options.js';
+
+export const command = defineCommand({
+  name: 'etcd restore',
+  summary: 'etcd of the whole cluster from a snapshot',
+  details: `Checks the snapshot, shows the plan, and asks. Then on all hosts with an etcd member: a new data directory is
+made beside the old one, API servers and etcd are stopped, directories are exchanged, everything is started again.
+Everything that was written after the snapshot is lost. The old data stays beside the new, as member.before-restore-….
+Interrupted anywhere, it is ended by the same command. Hosts that are gone for good need state: absent in the file;
+hosts that are new join afterwards, by keelson apply.`,
+  arguments: '<snapshot>',
+  options: {
+    ...CLUSTER_OPTIONS,
+    ...DECRYPT_OPTIONS,
+    yes: { flags: '--yes', description: 'do not ask', kind: 'boolean' },
+    dryRun: { flags: '--dry-run', description: 'show the plan and change nothing', kind: 'boolean' },
+  },
+  run: async ({ args, options, io, global }) => {
+    if (!options.dryRun && !options.yes && !io.terminal) {
+      throw new KeelsonError(
+        'USAGE',
+        'a restore replaces what etcd has, and there is no terminal to ask on',
+        {
+          hint: 'look at it with --dry-run, then give --yes',
+        },
+      );
+    }
+    const config = await clusterConfig(options.config, io);
+    const snapshot = await openSnapshot(resolve(io.cwd, args[0] ?? ''), () => decryptionOf(options, io));
+    const connections = { config, tolerant: true, bundleOptional: true };
+    if (options.dryRun || !options.yes) {
+      const { plan } = await withSession(
+        options,
+        io,
+        global,
+        async ({ session }) => prepareRestore(session, snapshot),
+        { ...connections, quiet: true },
+      );
+      if (options.dryRun) return { data: plan, text: planText(plan) };
+      io.stderr.write(planText(plan));
+      if (!(await io.confirm(`Replace what etcd of ${config.name} has?`)))
+        throw new KeelsonError('ABORTED', 'nothing was restored');
+    }
+    return withSession(
+      options,
+      io,
+      global,
+      async ({ session }) => {
+        const result = await restoreEtcd(session, { snapshot, owner: ownerOf() });
+        return { data: result, text: resultText(result) };
+      },
+      connections,
+    );
+  },
+});
+
+function planText(plan: RestorePlan): string {
+  const { snapshot, currentRevision } = plan;
+  const objects = Object.values(snapshot.objects).reduce((sum, count) => sum + count, 0);
+  const later = currentRevision === null ? null : currentRevision - snapshot.revision;
+  const lost =
+    later === null
+      ? 'no member answers, so what was written after it is not known'
+      : later >= 0
+        ? `etcd is at revision ${currentRevision}: ${later} revisions of changes are lost`
+        : `etcd is at revision ${currentRevision}, before that of the snapshot`;
+  return [
+    `Snapshot  ${snapshot.file}`,
+    `          revision ${snapshot.revision}, ${objects} objects, digest fits; taken ${snapshot.takenAt}, ${span(snapshot.ageMs)} ago`,
+    `Lost      ${lost}`,
+    ...plan.members.map(
+      (member) =>
+        `${member.host.padEnd(9)} ${member.keptAs === null ? 'has no data' : `its data is kept as ${member.keptAs}`}`,
+    ),
+    ...plan.joinLater.map(
+      (host) => `${host.padEnd(9)} has nothing of a cluster yet: joins later, by keelson apply`,
+    ),
+    ...plan.warnings.map((warning) => `Warning   ${warning}`),
+    '',
+  ].join('\n');
+}
+
+function resultText({ plan, revision, nodes, downMs, durationMs }: RestoreResult): string {
+  return [
+    `Restored revision ${plan.snapshot.revision} of ${plan.cluster} on ${plan.members.map(({ host }) => host).join(', ')} in ${duration(durationMs)}; without an API for ${duration(downMs)}.`,
+    `All ${plan.snapshot.keys} keys are there; etcd goes on at revision ${revision}.`,
+    ...(nodes.missing.length === 0
+      ? []
+      : [
+          `Nodes that the snapshot does not have register again: ${nodes.missing.join(', ')}. Run keelson apply for their labels and taints.`,
+        ]),
+    ...(nodes.unknown.length === 0
+      ? []
+      : [
+          `Nodes that no host of the file has: ${nodes.unknown.join(', ')}. Where they are gone: kubectl delete node.`,
+        ]),
+    ...(plan.joinLater.length === 0 ? [] : [`Run keelson apply: ${plan.joinLater.join(', ')} can join now.`]),
+    `Old data: ${plan.members.flatMap(({ host, keptAs }) => (keptAs === null ? [] : [`${host}:${keptAs}`])).join(', ') || 'none'}`,
+    '',
+  ].join('\n');
+}
