@@ -13,7 +13,7 @@ const project = (name: string, include: string[], testTimeout: number, serial = 
 export default defineConfig({
   test: {
     projects: [
-      project('unit', ['test/unit/**/*.test.ts'], 30_000),
+      project('unit', ['test/unit/**/*.test.ts'], 120_000),
       project('contract', ['test/contract/**/*.test.ts'], 60_000),
       project('kubeadm', ['test/kubeadm/**/*.test.ts'], 600_000),
       project('e2e', ['test/e2e/**/*.test.ts'], 1_200_000, true),
