@@ -24,6 +24,7 @@ import {
   turnBack,
 } from './state.js';
 import { forgetRotation, readPairs, readRotation, writePairs, writeState } from './store.js';
+import { surveyOldAlone } from './survey.js';
 import { holdersOf, restartWorkloads } from './workloads.js';
 
 export interface RotateOptions {
@@ -305,6 +306,7 @@ async function verify(run: Run, kind: RotationKind): Promise<void> {
     kind.hosts(run).map(async (host) => differences(run, host, await kind.work(run, host, 'verify'))),
   );
   for (const host of kind.hosts(run)) await kind.settled(run, host, 'verify');
+  if (kind.surveyed) found.push(await surveyOldAlone(run.session, run.pairs));
   const [first] = found.flat();
   if (first === undefined) return;
   throw new KeelsonError('VERIFY', `${first}: the old one is not dropped`, {
