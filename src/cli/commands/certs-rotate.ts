@@ -2,17 +2,17 @@ import { KeelsonError } from '../../errors/keelson-error.js';
 import { duration } from '../../report/table.js';
 import { planRotation, type RotationPlan } from '../../workflows/rotate/plan.js';
 import { type RotateResult, rollBack, rotate } from '../../workflows/rotate/rotate.js';
-import { FORWARD, ROTATABLE, type Rotatable } from '../../workflows/rotate/state.js';
+import { FORWARD, OFFERED, type Rotatable } from '../../workflows/rotate/state.js';
 import { CLUSTER_OPTIONS, ownerOf, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 
 const RULES = ['rolling', 'none'] as const;
-const LATER = ['encryption-key'];
+const LATER = ['etcd-ca', 'encryption-key'];
 
 export const command = defineCommand({
   name: 'certs rotate',
   summary: 'replace CAs in a running cluster, step by step',
-  details: `What: ${ROTATABLE.join(', ')}; all for one after the other; rollback takes back what is under way, as long as
+  details: `What: ${OFFERED.join(', ')}; all for one after the other; rollback takes back what is under way, as long as
 the old one is not dropped. Steps: trust both, replace the pods that hold the old one, issue from the new one, verify
 that nothing is of the old one alone, drop it. Interrupted, the same command goes on.`,
   arguments: '<what>',
@@ -72,15 +72,15 @@ that nothing is of the old one alone, drop it. Interrupted, the same command goe
 });
 
 function wantedOf(what: string): readonly Rotatable[] {
-  if (what === 'all') return ROTATABLE;
-  const known = ROTATABLE.find((name) => name === what);
+  if (what === 'all') return OFFERED;
+  const known = OFFERED.find((name) => name === what);
   if (known !== undefined) return [known];
   const later = LATER.includes(what);
   throw new KeelsonError(
     'USAGE',
     `${what} ${later ? 'can’t be rotated yet' : 'is nothing that can be rotated'}`,
     {
-      hint: `there are ${ROTATABLE.join(', ')}, all and rollback`,
+      hint: `there are ${OFFERED.join(', ')}, all and rollback`,
     },
   );
 }

@@ -3,6 +3,8 @@ import { KeelsonError } from '../../errors/keelson-error.js';
 /** What can be replaced. */
 export const ROTATABLE = ['cluster-ca', 'etcd-ca', 'front-proxy-ca', 'sa'] as const;
 export type Rotatable = (typeof ROTATABLE)[number];
+/** What is offered: the others have not been seen to work well enough on machines. */
+export const OFFERED: readonly Rotatable[] = ['cluster-ca', 'front-proxy-ca', 'sa'];
 
 /** Steps forward; from `drop` on there is no way back. */
 export const FORWARD = ['trust', 'restart', 'issue', 'verify', 'drop'] as const;
