@@ -88,7 +88,10 @@ async function verify(run: Run, kind: RotationKind): Promise<void> {
     kind.hosts(run).map(async (host) => differences(run, host, await kind.work(run, host, 'verify'))),
   );
   for (const host of kind.hosts(run)) await kind.settled(run, host, 'verify');
-  if (kind.surveyed) found.push(await surveyOldAlone(run.session, run.pairs));
+  if (kind.surveyed) {
+    for (const text of await surveyOldAlone(run.session, run.pairs))
+      run.session.emit({ type: 'note', host: '', level: 'warning', text });
+  }
   const [first] = found.flat();
   if (first === undefined) return;
   throw new KeelsonError('VERIFY', `${first}: the old one is not dropped`, {
