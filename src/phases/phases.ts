@@ -21,6 +21,7 @@ import { joinControlPlane, joinWorker } from './join/nodes.js';
 import { uploadCerts } from './join/upload-certs.js';
 import { finalizeKubelet } from './kubelet/finalize.js';
 import { installKubelet, installTools } from './kubelet/install.js';
+import { kubeletServing } from './kubelet/serving.js';
 import { startStandaloneKubelet } from './kubelet/standalone.js';
 import { startKubelet } from './kubelet/start.js';
 import { flannelReady } from './network/flannel.js';
@@ -72,6 +73,7 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   joinEtcd,
   joinWorker,
   labelNodes,
+  kubeletServing,
   endpointKubelets,
   endpointKubeProxy,
   retireEndpoint,

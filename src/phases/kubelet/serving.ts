@@ -48,23 +48,36 @@ export const kubeletServing = defineClusterPhase({
   },
 });
 
-/** Hosts of this run whose kubelet has no serving certificate, or asks for another one. */
+/**
+ * Hosts of this run whose kubelet has no serving certificate, or asks for another one that it may have. Others'
+ * requests in a node's name stay as they are, and are warned of.
+ */
 async function waitingHosts(context: PhaseContext): Promise<string[]> {
   const pending = await pendingRequests(context).catch((error: unknown) => {
     if (error instanceof KeelsonError && error.code === 'CONNECTION') return [];
     throw error;
   });
-  const asking = new Set(pending.map(({ spec }) => spec.username));
   const nodes = context.inventory.filter(({ role }) => role !== 'etcd');
   const found = await Promise.all(
     nodes.map(async ({ name }) => {
-      const { nodeRegistration } = context.hostNamed(name);
-      if (asking.has(`system:node:${nodeRegistration.name}`)) return [name];
+      const node = knownNode(context, name);
+      const judged = await judgedOf(pending, node);
       const seen = await context.reader(name).read({ stats: [KUBELET_SERVER_CERTIFICATE] });
-      return exists(seen, KUBELET_SERVER_CERTIFICATE) ? [] : [name];
+      if (!exists(seen, KUBELET_SERVER_CERTIFICATE)) return [name];
+      for (const { request, faults } of judged.filter((one) => one.faults.length > 0)) {
+        const text = refusal(request, faults, name).message;
+        context.emit({ type: 'note', host: name, level: 'warning', text });
+      }
+      return judged.some(({ faults }) => faults.length === 0) ? [name] : [];
     }),
   );
   return found.flat();
+}
+
+/** Requests in a node's name, with what is wrong with each. */
+async function judgedOf(pending: readonly SigningRequest[], node: KnownNode) {
+  const own = pending.filter(({ spec }) => spec.username === `system:node:${node.name}`);
+  return Promise.all(own.map(async (request) => ({ request, faults: await faultsOf(request, node) })));
 }
 
 async function pendingRequests(context: PhaseContext): Promise<SigningRequest[]> {
@@ -86,12 +99,7 @@ async function serve(context: PhaseContext, host: string): Promise<void> {
   let approved = false;
   await waitUntil(
     async () => {
-      const own = (await pendingRequests(context)).filter(
-        ({ spec }) => spec.username === `system:node:${node.name}`,
-      );
-      const judged = await Promise.all(
-        own.map(async (request) => ({ request, faults: await faultsOf(request, node) })),
-      );
+      const judged = await judgedOf(await pendingRequests(context), node);
       const good = judged.filter(({ faults }) => faults.length === 0);
       const bad = judged.find(({ faults }) => faults.length > 0);
       for (const { request } of good) await approve(client, request, host);
@@ -100,7 +108,7 @@ async function serve(context: PhaseContext, host: string): Promise<void> {
       const seen = await context.reader(host).read({ stats: [KUBELET_SERVER_CERTIFICATE] });
       const there = exists(seen, KUBELET_SERVER_CERTIFICATE);
       const none = approved ? 'it was approved and is not signed yet' : 'the kubelet has not asked yet';
-      return { met: there && (approved || own.length === 0), state: none };
+      return { met: there && (approved || judged.length === 0), state: none };
     },
     {
       for: `the serving certificate of ${host}'s kubelet`,

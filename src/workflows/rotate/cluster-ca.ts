@@ -20,6 +20,16 @@ import type { Step } from './state.js';
 const certificateIn = (path: string) =>
   `[ ! -e ${path} ] || sed -n '/BEGIN CERTIFICATE/,/END CERTIFICATE/p' ${path}`;
 
+/** Kubelets keep the certificates that they had; those of the CA that is gone are of no use. */
+const PRUNE = `cd /var/lib/kubelet/pki || exit 0
+for kind in client server; do
+  current=$(readlink kubelet-$kind-current.pem) || continue
+  for file in kubelet-$kind-2*.pem; do
+    [ "$file" = "$(basename "$current")" ] || rm -f "$file"
+  done
+done
+`;
+
 const pathsOf = (config: ClusterConfig) => certificatePaths(config.cluster, { baseName: 'ca' });
 
 /**
@@ -31,6 +41,7 @@ const signerOf = (config: ClusterConfig) => certificatePaths(config.cluster, { b
 export const clusterCa: RotationKind = {
   name: 'cluster-ca',
   title: 'the cluster CA',
+  surveyed: true,
   refusal: () => null,
   beforeRestart: async () => undefined,
   does: {
@@ -61,7 +72,10 @@ export const clusterCa: RotationKind = {
       kubelet: true,
     };
   },
-  settled: clusterCaSettled,
+  settled: async (run, host, step) => {
+    await clusterCaSettled(run, host, step);
+    if (isLast(step)) await run.session.effects.host(host).script({ name: 'rotate/prune', text: PRUNE });
+  },
   objects: clusterCaObjects,
   leftovers: (config) => Object.values(signerOf(config)),
   // API servers read their client certificate for kubelets every five minutes.

@@ -43,6 +43,7 @@ export const etcdCa: RotationKind = {
     'who else talks to etcd (monitoring, backups) needs a certificate of the new CA from drop on',
   ],
   ...authorityPair('etcd-ca'),
+  surveyed: true,
   refusal: ({ cluster }: ClusterConfig) =>
     cluster.etcd.local === undefined ? 'etcd does not run on the control planes' : null,
   hosts: (run) => run.planes.map(({ name }) => name),

@@ -26,6 +26,7 @@ export const frontProxyCa: RotationKind = {
     'extension API servers that were given the CA as a file, instead of reading the ConfigMap, need the new one before issue',
   ],
   ...authorityPair('front-proxy-ca'),
+  surveyed: true,
   refusal: () => null,
   hosts: (run) => run.planes.map(({ name }) => name),
   work: async (run, host, step) => ({

@@ -1,5 +1,6 @@
 import { memberHosts } from '../../config/inventory.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
+import { certificateSurvey } from '../certs/check.js';
 import { etcdStatus } from '../etcd-status.js';
 import type { Session } from '../session.js';
 import { clusterStatus } from '../status.js';
@@ -12,18 +13,11 @@ export async function obstacles(session: Session): Promise<string[]> {
   const { context } = session;
   const status = await clusterStatus(session);
   const etcd = memberHosts(context.config).length === 0 ? null : await etcdStatus(session);
-  const expired = status.certificates.expiring
-    .filter(({ daysLeft }) => daysLeft < 0)
-    .map(({ host, path }) => `${path} on ${host} has expired`);
-  const wrong = context.inventory
-    .filter(({ role }) => role === 'control-plane')
-    .flatMap(({ name }) =>
-      context.trust
-        .entries(name)
-        .flatMap((entry) => entry.findings.filter(({ severity }) => severity === 'error'))
-        .map(({ path, message }) => `${path} on ${name} ${message}`),
-    );
-  return [...status.problems, ...(etcd?.problems ?? []), ...expired, ...wrong];
+  const survey = await certificateSurvey(session, { warnDays: 0 });
+  const wrong = survey.findings
+    .filter(({ severity }) => severity === 'error')
+    .map(({ host, place, message }) => `${place}${host === '' ? '' : ` on ${host}`} ${message}`);
+  return [...status.problems, ...(etcd?.problems ?? []), ...wrong];
 }
 
 /** @throws PREFLIGHT with all that has to be mended first */
@@ -33,7 +27,7 @@ export async function refuseUnhealthy(session: Session): Promise<void> {
   if (first === undefined) return;
   const more = found.length > 1 ? ` (and ${found.length - 1} more)` : '';
   throw new KeelsonError('PREFLIGHT', `a rotation begins only in a healthy cluster: ${first}${more}`, {
-    hint: 'see keelson status and keelson etcd status; mend it, then run this again',
+    hint: 'see keelson status, keelson etcd status and keelson certs check; mend it, then run this again',
     details: found,
   });
 }

@@ -44,6 +44,8 @@ export interface RotationKind {
   beforeRestart?: (run: Run, step: Step) => Promise<void>;
   /** Why it can't be done in this cluster; null where it can. */
   refusal: (config: ClusterConfig) => string | null;
+  /** It is an authority: who is certified by it is looked at everywhere before the old one is dropped. */
+  surveyed: boolean;
   /** Milliseconds after `issue` in which some process may still use what it had: nothing is dropped before. */
   lingerMs: number;
 }

@@ -45,6 +45,7 @@ export const serviceAccountKey: RotationKind = {
     const certPem = files.get(pub)?.toString();
     return keyPem === undefined || certPem === undefined ? null : { certPem, keyPem };
   },
+  surveyed: false,
   refusal: () => null,
   hosts: (run) => run.planes.map(({ name }) => name),
   work: async (run, _host, step) => {

@@ -71,8 +71,11 @@ describe('serving certificates of kubelets', () => {
         change.kind === 'action' ? change.params?.host : '',
       );
     expect(await hosts(context)).toEqual(['w1']);
-    const asking = world(signingRequest('csr-cp1', await requestOf(sans), 'system:node:cp1'));
+    const own = await requestOf([{ type: 'dns', value: 'cp1' }], { ...NODE, commonName: 'system:node:cp1' });
+    const asking = world(signingRequest('csr-cp1', own, 'system:node:cp1'));
     expect(await hosts(asking.context)).toEqual(['cp1', 'w1']);
+    const forged = world(signingRequest('csr-cp1', await requestOf(sans), 'system:node:cp1'));
+    expect(await hosts(forged.context)).toEqual(['w1']);
   });
 
   it('are approved where a node asks for names and addresses of its host', async () => {

@@ -34,6 +34,7 @@ const kind: RotationKind = {
   title: 'the CA',
   does: {},
   consequences: [],
+  surveyed: false,
   refusal: () => null,
   lingerMs: 0,
   leftovers: () => ['/etc/kubernetes/pki/leftover.crt'],
