@@ -57,6 +57,8 @@ export async function main(argv: readonly string[], process: NodeJS.Process): Pr
     }
     global = parsed.global;
     const result = await command.run({ args: parsed.args, options: parsed.options, global, io });
+    // What was broken off is no result, also where a command gets along without hosts that don't answer.
+    signals.abort.throwIfAborted();
     process.stdout.write(await rendered(result, global));
     return result.exitCode ?? 0;
   } catch (thrown) {

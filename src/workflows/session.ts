@@ -94,7 +94,20 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   if (!tolerant) warnOfFailures(failures, first.name, emit);
   try {
     const facts = new Map<string, HostFacts>();
-    await Promise.all([...hosts].map(async ([name, host]) => facts.set(name, await host.facts())));
+    await Promise.all(
+      [...hosts].map(async ([name, host]) => {
+        try {
+          facts.set(name, await host.facts());
+        } catch (error) {
+          // A host that can be logged in to but runs nothing is like one that can't be reached.
+          if (!(error instanceof KeelsonError) || error.code === 'ABORTED') throw error;
+          if (!tolerant || name === first.name) throw error;
+          failures.set(name, error);
+          hosts.delete(name);
+          await host.close();
+        }
+      }),
+    );
     const trust = trustStore(config, now, { first: first.name, established });
     let client: ClusterClient | null = null;
     let clientKey = '';
