@@ -84,6 +84,9 @@ export async function listen(server: Server | import('node:http').Server): Promi
   return (server.address() as AddressInfo).port;
 }
 
+/** Milliseconds in which a client takes what came: bytes that a broken connection still held are lost to it. */
+const CUT_MS = 300;
+
 function spoil(response: ServerResponse, fault: Exclude<Fault, { kind: 'status' }>): void {
   const { write, end } = response;
   let sent = 0;
@@ -102,7 +105,7 @@ function spoil(response: ServerResponse, fault: Exclude<Fault, { kind: 'status' 
   const broken = () => fault.kind !== 'flip' && sent >= fault.after;
   response.write = ((chunk: unknown, ...rest: unknown[]) => {
     const done = (write as (...args: unknown[]) => boolean).call(response, passed(chunk), ...rest);
-    if (broken() && fault.kind === 'cut') setImmediate(() => response.socket?.destroy());
+    if (broken() && fault.kind === 'cut') setTimeout(() => response.socket?.destroy(), CUT_MS);
     return done;
   }) as typeof response.write;
   response.end = ((chunk?: unknown, ...rest: unknown[]) => {
