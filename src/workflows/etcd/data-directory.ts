@@ -4,6 +4,7 @@ import { fileTime } from '../../backup/snapshot-name.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import type { Host } from '../../host/types.js';
 import type { Session } from '../session.js';
+import { RUNS } from './static-pods.js';
 import { type MemberSurvey, WORK_DIR } from './survey.js';
 import { etcdutl } from './tools.js';
 
@@ -100,11 +101,8 @@ async function build(
  * Puts a directory that is ready in the place of the old one, which stays beside it. Arguments: data directory, name
  * for the old one. Exit codes: 4 etcd runs, 5 nothing is ready.
  */
-export const SWAP = `set -e
-for comm in /proc/[0-9]*/comm; do
-  read -r name 2>/dev/null < "$comm" || continue
-  [ "$name" = etcd ] && exit 4
-done
+export const SWAP = `${RUNS}if runs etcd; then exit 4; fi
+set -e
 cd "$1"
 [ -e ${WORK_DIR}/ready ] || exit 5
 if [ -e member ]; then mv member "$2"; fi

@@ -14,10 +14,15 @@ export type ControlPlanePod = (typeof CONTROL_PLANE_PODS)[number];
 /** A kubelet ends a static pod in half a minute at most. */
 const STOP_SECONDS = 60;
 
-/** Processes of a name; /proc has its first 15 characters. */
-const RUNS = `runs() {
+/**
+ * `runs NAME`: whether a pod of the kubelet's has a process of that name, and which (`$pid`). /proc has the first 15
+ * characters of a name. What others run on the host under the same name is none of keelson's.
+ */
+export const RUNS = `runs() {
   for comm in /proc/[0-9]*/comm; do
-    read -r name 2>/dev/null < "$comm" && [ "$name" = "$1" ] && pid=\${comm#/proc/} && pid=\${pid%/comm} && return 0
+    read -r name 2>/dev/null < "$comm" && [ "$name" = "$1" ] || continue
+    pid=\${comm#/proc/} && pid=\${pid%/comm}
+    grep -q kubepods "/proc/$pid/cgroup" 2>/dev/null && return 0
   done
   return 1
 }
@@ -39,12 +44,12 @@ while :; do
   for name in kube-apiserver kube-controller kube-scheduler; do
     if runs $name; then
       left=1
-      if [ $i -ge 10 ] && [ $((i % 10)) = 0 ]; then kill -9 $pid 2>/dev/null; fi
+      if [ $i -ge 10 ] && [ $((i % 10)) = 0 ]; then grep -q ':/kubepods' "/proc/$pid/cgroup" && kill -9 $pid 2>/dev/null; fi
     fi
   done
   if runs etcd; then
     left=1
-    if [ $i = 50 ] && ! systemctl -q is-active kubelet; then kill -15 $pid 2>/dev/null; fi
+    if [ $i = 50 ] && ! systemctl -q is-active kubelet; then grep -q ':/kubepods' "/proc/$pid/cgroup" && kill -15 $pid; fi
   fi
   [ -z "$left" ] && break
   i=$((i+1))

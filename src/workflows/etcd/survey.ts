@@ -9,6 +9,7 @@ import { argumentsIn, ETCD_MANIFEST } from '../../phases/etcd-manifest.js';
 import { ASIDE_DIR } from '../../phases/paths.js';
 import { exists } from '../../phases/seen.js';
 import { certificatePaths } from '../../pki/table.js';
+import { RUNS } from './static-pods.js';
 
 /** Folder in a data directory in which a new one is made ready. */
 export const WORK_DIR = 'keelson-work';
@@ -39,7 +40,7 @@ export interface MemberSurvey {
 }
 
 const probes = (dataDir: string) => ({
-  running: `for comm in /proc/[0-9]*/comm; do read -r name 2>/dev/null < "$comm" && [ "$name" = etcd ] && exit 0; done; exit 1`,
+  running: `${RUNS}runs etcd`,
   free: `at=${quote([dataDir])}; while [ ! -d "$at" ]; do at=$(dirname "$at"); done; df -Pk "$at" | awk 'NR==2 {print $4}'`,
   aside: `ls ${ASIDE_DIR}/*.yaml >/dev/null 2>&1`,
 });
