@@ -44,12 +44,12 @@ while :; do
   for name in kube-apiserver kube-controller kube-scheduler; do
     if runs $name; then
       left=1
-      if [ $i -ge 10 ] && [ $((i % 10)) = 0 ]; then grep -q ':/kubepods' "/proc/$pid/cgroup" && kill -9 $pid 2>/dev/null; fi
+      if [ $i -ge 10 ] && [ $((i % 10)) = 0 ]; then kill -9 $pid 2>/dev/null; fi
     fi
   done
   if runs etcd; then
     left=1
-    if [ $i = 50 ] && ! systemctl -q is-active kubelet; then grep -q ':/kubepods' "/proc/$pid/cgroup" && kill -15 $pid; fi
+    if [ $i = 50 ] && ! systemctl -q is-active kubelet; then kill -15 $pid 2>/dev/null; fi
   fi
   [ -z "$left" ] && break
   i=$((i+1))
