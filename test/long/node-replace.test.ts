@@ -25,7 +25,8 @@ describe('control planes that come and go', () => {
   let lab: E2eLab;
   let original: string;
   beforeAll(async () => {
-    lab = await labUp(NAME, '--control-planes', '4', '--workers', '1', '--no-cluster');
+    const shape = ['--control-planes', '4', '--workers', '1', '--endpoint', 'keepalived-haproxy'];
+    lab = await labUp(NAME, ...shape, '--no-cluster');
     original = readFileSync(lab.clusterFile, 'utf8');
     only('cp1', 'cp2', 'cp3');
     await succeed('apply', '-c', lab.clusterFile);

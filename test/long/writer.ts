@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { Agent, request } from 'undici';
 import { parse } from 'yaml';
 import type { E2eLab } from '../e2e/support.js';
@@ -12,6 +12,8 @@ const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps';
 export interface Written {
   /** Names of the ConfigMaps whose creation the API acknowledged. */
   acknowledged: string[];
+  /** Writes that failed, or whose outcome is unknown. */
+  failed: number;
   /** Longest time between two acknowledgements, or since the last one, milliseconds. */
   longestGapMs: number;
 }
@@ -21,6 +23,8 @@ export interface Writer {
   next: (deadlineMs: number) => Promise<number>;
   /** Acknowledged writes so far. */
   count: () => number;
+  /** Failed ones so far. */
+  failed: () => number;
   stop: () => Promise<Written>;
 }
 
@@ -29,13 +33,21 @@ export async function apiServers(lab: E2eLab): Promise<{ agent: Agent; servers: 
   const status = JSON.parse(await succeed('lab', 'status', '--name', lab.name, '-o', 'json')) as {
     nodes: { role: string; address: string }[];
   };
+  const servers = status.nodes
+    .filter((node) => node.role === 'control-plane')
+    .map((node) => `https://${node.address}:6443`);
+  return { agent: agentOf(lab), servers };
+}
+
+/** Connections with the identity that the lab's kubeconfig has now. */
+function agentOf(lab: E2eLab): Agent {
   const kubeconfig = parse(readFileSync(lab.kubeconfig, 'utf8')) as {
     clusters: { cluster: Record<string, string> }[];
     users: { user: Record<string, string> }[];
   };
   const decoded = (text: string | undefined) => Buffer.from(text ?? '', 'base64');
   const user = kubeconfig.users[0]?.user;
-  const agent = new Agent({
+  return new Agent({
     connect: {
       ca: decoded(kubeconfig.clusters[0]?.cluster['certificate-authority-data']),
       cert: decoded(user?.['client-certificate-data']),
@@ -43,19 +55,20 @@ export async function apiServers(lab: E2eLab): Promise<{ agent: Agent; servers: 
       timeout: WRITE_MS,
     },
   });
-  const servers = status.nodes
-    .filter((node) => node.role === 'control-plane')
-    .map((node) => `https://${node.address}:6443`);
-  return { agent, servers };
 }
 
 /**
  * Creates ConfigMaps with a counter in their names, one after the other, through whichever API server answers,
- * until it is stopped.
+ * until it is stopped. A kubeconfig that changes meanwhile is read again.
  */
 export async function startWriter(lab: E2eLab, prefix: string): Promise<Writer> {
-  const { agent, servers } = await apiServers(lab);
+  const found = await apiServers(lab);
+  const { servers } = found;
+  let { agent } = found;
+  const changed = () => statSync(lab.kubeconfig).mtimeMs;
+  let readAt = changed();
   const acknowledged: string[] = [];
+  let failed = 0;
   const began = performance.now();
   let last = began;
   let longestGapMs = 0;
@@ -84,18 +97,27 @@ export async function startWriter(lab: E2eLab, prefix: string): Promise<Writer> 
   const loop = (async () => {
     for (let count = 0; !stopped; count += 1) {
       const name = `${prefix}-${count}`;
+      if (changed() !== readAt) {
+        readAt = changed();
+        await agent.close();
+        agent = agentOf(lab);
+      }
       if (await write(name)) {
         acknowledged.push(name);
         const now = performance.now();
         longestGapMs = Math.max(longestGapMs, now - last);
         last = now;
-      } else current += 1;
+      } else {
+        failed += 1;
+        current += 1;
+      }
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   })();
 
   return {
     count: () => acknowledged.length,
+    failed: () => failed,
     next: async (deadlineMs) => {
       const from = performance.now();
       // The one under way may have begun before.
@@ -111,7 +133,11 @@ export async function startWriter(lab: E2eLab, prefix: string): Promise<Writer> 
       stopped = true;
       await loop;
       await agent.close();
-      return { acknowledged, longestGapMs: Math.round(Math.max(longestGapMs, performance.now() - last)) };
+      return {
+        acknowledged,
+        failed,
+        longestGapMs: Math.round(Math.max(longestGapMs, performance.now() - last)),
+      };
     },
   };
 }
