@@ -30,7 +30,8 @@ export const RUNS = `runs() {
 
 /**
  * Moves manifests aside and waits until nothing of theirs runs. What has no state of its own is killed once its
- * manifest is gone; etcd is left to write down what it has, and told to end where no kubelet does it.
+ * manifest is gone; etcd is left to write down what it has. It is told to end after five seconds, again and again: a
+ * kubelet that was started while no API answers does not stop pods that it did not start.
  * Arguments: seconds until that is given up. Exit code 4: etcd still runs.
  */
 export const STOP = `${RUNS}umask 077
@@ -49,7 +50,7 @@ while :; do
   done
   if runs etcd; then
     left=1
-    if [ $i = 50 ] && ! systemctl -q is-active kubelet; then kill -15 $pid 2>/dev/null; fi
+    if [ $i -gt 0 ] && [ $((i % 50)) = 0 ]; then kill -15 $pid 2>/dev/null; fi
   fi
   [ -z "$left" ] && break
   i=$((i+1))
