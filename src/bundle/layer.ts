@@ -19,7 +19,7 @@ export type LayerEntry =
     };
 
 /** A tar entry's header; what is absent gets tar's default. */
-export type TarHeader = Partial<Header> & Pick<Header, 'name'>;
+type TarHeader = Partial<Header> & Pick<Header, 'name'>;
 
 export type FileContent = (LayerEntry & { type: 'file' })['content'];
 
@@ -90,7 +90,7 @@ async function addEntry(tar: Pack, entry: LayerEntry): Promise<void> {
 }
 
 /** Adds one entry and waits until the archive has taken its bytes. */
-export async function addTarEntry(
+async function addTarEntry(
   tar: Pack,
   header: TarHeader,
   content: Buffer | { file: string; size: number } = Buffer.alloc(0),

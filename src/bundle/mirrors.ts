@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { parse } from 'yaml';
 import { z } from 'zod';
-import { KeelsonError } from '../errors/keelson-error.js';
+import type { KeelsonError } from '../errors/keelson-error.js';
 import type { Credentials, RegistryEndpoint } from './registry/client.js';
+import { readYamlFile, refusedFile } from './yaml-file.js';
 
 const address = z
   .string()
@@ -52,29 +52,16 @@ export const NO_MIRRORS: Mirrors = { files: new Map(), registries: new Map() };
  * @throws KeelsonError CONFIG naming the field that is wrong
  */
 export async function readMirrors(file: string): Promise<Mirrors> {
-  const refuse = (problem: string, cause?: unknown) =>
-    new KeelsonError('CONFIG', `${file}: ${problem}`, { cause, hint: 'see docs/bundles.md for its form' });
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw refuse("can't be read", cause);
-  });
-  let data: unknown;
-  try {
-    data = parse(text);
-  } catch (cause) {
-    throw refuse(`is no YAML: ${(cause as Error).message.split('\n')[0]}`, cause);
-  }
-  const parsed = schema.safeParse(data ?? {});
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw refuse(`${issue?.path.join('.') || '(root)'}: ${issue?.message}`);
-  }
+  const refuse = (problem: string, cause?: unknown) => refusedFile(file, problem, cause);
+  // An empty file names no mirror.
+  const { files, registries } = (await readYamlFile(file, schema.nullable())) ?? {};
   const places = async (entries: Record<string, z.output<typeof place>> = {}) => {
     const result = new Map<string, Place>();
     for (const [key, value] of Object.entries(entries))
       result.set(key, await placeOf(value, dirname(file), refuse));
     return result;
   };
-  return { files: await places(parsed.data.files), registries: await places(parsed.data.registries) };
+  return { files: await places(files), registries: await places(registries) };
 }
 
 async function placeOf(

@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { parse } from 'yaml';
 import { z } from 'zod';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { RELEASES, type Release } from '../releases.js';
+import { readYamlFile } from '../yaml-file.js';
 
 /** Versions of everything that goes with one Kubernetes version, as the projects release them. */
 export type UpstreamRelease = Release;
@@ -63,26 +62,11 @@ function patchOf(kubernetesVersion: string): number {
 
 /** Reads a versions file. @throws KeelsonError CONFIG naming the field that is wrong */
 export async function readVersions(file: string): Promise<Versions> {
-  const refuse = (problem: string, cause?: unknown) =>
-    new KeelsonError('CONFIG', `${file}: ${problem}`, { cause, hint: 'see docs/bundles.md for its form' });
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw refuse("can't be read", cause);
-  });
-  let data: unknown;
-  try {
-    data = parse(text);
-  } catch (cause) {
-    throw refuse('is no YAML', cause);
-  }
-  const parsed = schema.safeParse(data);
-  if (parsed.success) {
-    return Object.fromEntries(
-      Object.entries(parsed.data).map(([key, row]) => [
-        key,
-        Object.fromEntries(Object.entries(row).filter(([, value]) => value !== undefined)),
-      ]),
-    );
-  }
-  const [issue] = parsed.error.issues;
-  throw refuse(`${issue?.path.join('.') || '(root)'}: ${issue?.message}`);
+  const rows = await readYamlFile(file, schema);
+  return Object.fromEntries(
+    Object.entries(rows).map(([key, row]) => [
+      key,
+      Object.fromEntries(Object.entries(row).filter(([, value]) => value !== undefined)),
+    ]),
+  );
 }
