@@ -68,6 +68,8 @@ export interface VerifyOptions extends WorkOptions {
   skip?: readonly string[];
   /** Also stop a worker's kubelet and see its pod move. Disrupts. */
   reschedule?: boolean;
+  /** Also see whether network policies hold; fails with flannel, which has none. */
+  networkPolicy?: boolean;
   /** Soft stop: no further check; what was made is taken away all the same. */
   stop?: AbortSignal;
   /** Who holds the cluster's lock, as others are told; default user@machine. */
@@ -137,8 +139,9 @@ export async function join(
 
 /** Proves that the cluster works, with real pods. A check that fails is a row of the report, no error. */
 export async function verify(cluster: Cluster, options: VerifyOptions = {}): Promise<VerifyReport> {
-  const { stop, owner = ownerOf(), only = [], skip = [], reschedule = false } = options;
-  const checks = selectChecks({ only, skip, reschedule });
+  const { stop, owner = ownerOf(), only = [], skip = [] } = options;
+  const { reschedule = false, networkPolicy = false } = options;
+  const checks = selectChecks({ only, skip, reschedule, networkPolicy });
   return inSession(cluster, options, undefined, (session) =>
     verifyCluster(session, {
       checks,

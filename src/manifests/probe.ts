@@ -32,7 +32,7 @@ function namespaceObject(settings: ProbeSettings): Typed<Namespace> {
 }
 
 /** A service account of its own, so that no pod has to wait for the namespace's default one. */
-function serviceAccount(settings: ProbeSettings): Typed<ServiceAccount> {
+export function probeAccount(settings: ProbeSettings): Typed<ServiceAccount> {
   return {
     apiVersion: 'v1',
     kind: 'ServiceAccount',
@@ -77,7 +77,8 @@ function container(settings: ProbeSettings): Container {
   };
 }
 
-function podSpec(settings: ProbeSettings): PodSpec {
+/** What every probe pod runs. */
+export function probePodSpec(settings: ProbeSettings): PodSpec {
   return {
     serviceAccountName: SERVICE_ACCOUNT,
     automountServiceAccountToken: false,
@@ -99,7 +100,7 @@ export function probeSurroundings(settings: ProbeSettings) {
   return {
     namespace: namespaceObject(settings),
     rest: [
-      serviceAccount(settings),
+      probeAccount(settings),
       service(settings, PROBE_SERVICE, { type: 'NodePort' }),
       service(settings, PROBE_HEADLESS, { clusterIP: 'None' }),
     ],
@@ -116,7 +117,7 @@ export function probeDaemonSet(settings: ProbeSettings): Typed<DaemonSet> {
       selector: { matchLabels: { app: PROBE_APP } },
       template: {
         metadata: { labels: { app: PROBE_APP, [PROBE_LABEL]: settings.namespace } },
-        spec: { ...podSpec(settings), tolerations: [{ operator: 'Exists' }] },
+        spec: { ...probePodSpec(settings), tolerations: [{ operator: 'Exists' }] },
       },
     },
   };
@@ -139,7 +140,7 @@ export function wanderer(settings: ProbeSettings, nodes: readonly string[]): Typ
       template: {
         metadata: { labels: { app: WANDERER_APP, [PROBE_LABEL]: settings.namespace } },
         spec: {
-          ...podSpec(settings),
+          ...probePodSpec(settings),
           tolerations: [leaves('node.kubernetes.io/not-ready'), leaves('node.kubernetes.io/unreachable')],
           affinity: {
             nodeAffinity: {

@@ -24,6 +24,7 @@ import {
   serviceGate,
 } from './verify/network-checks.js';
 import { nodeProblem } from './verify/pods.js';
+import { networkPolicies } from './verify/policy-checks.js';
 import { type Probe, withProbe } from './verify/probe.js';
 import { reschedule } from './verify/reschedule.js';
 
@@ -190,11 +191,13 @@ async function runChecks(run: Run, probe: Probe): Promise<CheckRow[]> {
       return [...(await rowsOf()), ...missing];
     }),
   );
+  const { plugin } = context.config.spec.network;
+  const policies = checks.has('network-policy') ? await networkPolicies({ ...network, client, plugin }) : [];
   // Last and alone: it takes a node away from under the others.
   const moved = checks.has('reschedule') ? await reschedule({ session, client, probe, ask, signal }) : [];
   // A missing pod leaves other checks without a way to tell, so it counts even where it was not asked about.
   const pods = probe.rows.filter((row) => checks.has('pods') || row.result === 'failed');
-  return [...pods, ...rows.flat(), ...moved];
+  return [...pods, ...rows.flat(), ...policies, ...moved];
 }
 
 /** Clients of all control planes' API servers, each through its own host, the first one first. */

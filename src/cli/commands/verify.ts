@@ -16,6 +16,8 @@ The image is brought to nodes that lack it, and stays there until the kubelet ne
 Checks:
 ${CHECK_NAMES.map((name) => `  ${name.padEnd(width)}  ${CHECKS[name].summary}`).join('\n')}
 
+network-policy is only run with --network-policy. flannel enforces no policies, so that it fails there at once.
+
 reschedule is only run with --reschedule: it stops the kubelet of a worker for about a minute and a half. Pods of
 others there run on; those that tolerate an unreachable node for less than that are moved. The kubelet is started
 again in any case, by a timer on the host even if keelson is killed.
@@ -25,6 +27,11 @@ Exits 6 when a check fails. -o wide shows every row, -o json too.`,
     ...CLUSTER_OPTIONS,
     only: { flags: '--only <checks>', description: 'only these checks, separated by commas', kind: 'list' },
     skip: { flags: '--skip <checks>', description: 'not these checks', kind: 'list' },
+    networkPolicy: {
+      flags: '--network-policy',
+      description: 'also see whether network policies hold (fails with flannel, which has none)',
+      kind: 'boolean',
+    },
     reschedule: {
       flags: '--reschedule',
       description: 'also stop a worker’s kubelet and see its pod move (disrupts)',

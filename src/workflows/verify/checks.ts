@@ -46,6 +46,10 @@ export const CHECKS = {
     summary: 'kubectl port-forward to the probe pod of every node',
     hint: 'check that the API server reaches port 10250 of the node, and containerd’s log there',
   },
+  'network-policy': {
+    summary: 'the network plugin enforces policies: deny, allow by label and namespace, egress, near and far',
+    hint: 'look at the pods of the network plugin on both nodes; a plugin without policies leaves every pod open to all others',
+  },
   reschedule: {
     summary: 'a pod comes up on another worker after its node’s kubelet has stopped (stops a kubelet)',
     hint: 'look at the controller manager’s and the scheduler’s logs, and at the room left on the other workers',
@@ -60,8 +64,8 @@ export type CheckName = keyof typeof CHECKS;
 
 export const CHECK_NAMES = Object.keys(CHECKS) as CheckName[];
 
-/** Checks that an operator has to ask for, since they disturb what runs on the cluster. */
-const ON_REQUEST: readonly CheckName[] = ['reschedule'];
+/** Checks that an operator has to ask for: one disturbs what runs, the other asks what not every plugin has. */
+const ON_REQUEST: readonly CheckName[] = ['network-policy', 'reschedule'];
 
 /** What one check says of one pair, for example of the way from one node to another. */
 export interface CheckRow {
@@ -96,6 +100,8 @@ export interface CheckSelection {
   skip: readonly string[];
   /** Adds the check that stops a kubelet. */
   reschedule: boolean;
+  /** Adds the check of network policies. */
+  networkPolicy: boolean;
 }
 
 /**
@@ -115,6 +121,7 @@ export function selectChecks(selection: CheckSelection): Set<CheckName> {
       ? CHECK_NAMES.filter((name) => selection.only.includes(name))
       : CHECK_NAMES.filter((name) => !ON_REQUEST.includes(name));
   const chosen = new Set<CheckName>(asked);
+  if (selection.networkPolicy) chosen.add('network-policy');
   if (selection.reschedule) chosen.add('reschedule');
   for (const name of CHECK_NAMES) if (selection.skip.includes(name)) chosen.delete(name);
   if (chosen.size === 0) throw new KeelsonError('USAGE', '--skip leaves no check to run');

@@ -80,7 +80,11 @@ interface Destination {
 }
 
 /** Has a probe pod connect somewhere, asked by the host that it runs on: nothing else is on that way. */
-async function dial(checks: NetworkChecks, pod: ProbePod, to: Destination): Promise<DialOutcome> {
+export async function dial(
+  checks: Pick<NetworkChecks, 'ask' | 'host'>,
+  pod: ProbePod,
+  to: Destination,
+): Promise<DialOutcome> {
   const query = new URLSearchParams({
     host: to.host,
     port: String(to.port),

@@ -21,22 +21,28 @@ const row = (over: Partial<CheckRow>): CheckRow => ({
 });
 
 describe('the choice of checks', () => {
-  it('leaves out the one that stops a kubelet unless it is asked for', () => {
-    const all = { only: [], skip: [], reschedule: false };
-    expect(selectChecks(all)).toEqual(new Set(CHECK_NAMES.filter((name) => name !== 'reschedule')));
-    expect(selectChecks({ ...all, reschedule: true })).toEqual(new Set(CHECK_NAMES));
+  it('leaves out the one that stops a kubelet and the one of network policies unless they are asked for', () => {
+    const all = { only: [], skip: [], reschedule: false, networkPolicy: false };
+    const asked = ['network-policy', 'reschedule'];
+    expect(selectChecks(all)).toEqual(new Set(CHECK_NAMES.filter((name) => !asked.includes(name))));
+    expect(selectChecks({ ...all, reschedule: true, networkPolicy: true })).toEqual(new Set(CHECK_NAMES));
     expect(selectChecks({ ...all, only: ['reschedule'] })).toEqual(new Set(['reschedule']));
   });
 
   it('takes only what is named, less what is skipped', () => {
-    const chosen = selectChecks({ only: ['dns', 'exec', 'logs'], skip: ['exec'], reschedule: false });
+    const chosen = selectChecks({
+      only: ['dns', 'exec', 'logs'],
+      skip: ['exec'],
+      reschedule: false,
+      networkPolicy: false,
+    });
     expect([...chosen]).toEqual(['dns', 'logs']);
   });
 
   it('refuses names that are no checks, and an empty choice', () => {
     const codeOf = (only: string[], skip: string[]) => {
       try {
-        selectChecks({ only, skip, reschedule: false });
+        selectChecks({ only, skip, reschedule: false, networkPolicy: false });
       } catch (error) {
         return error instanceof KeelsonError ? error.code : error;
       }
