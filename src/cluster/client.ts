@@ -176,15 +176,32 @@ function causesIn(body: unknown): ApiCause[] {
   return (details?.causes ?? []).map(({ reason = '', message = '' }) => ({ reason, message }));
 }
 
-function apiError(method: string, path: string, status: number, body: unknown): KeelsonError {
+/** Names of the checks that fail in what /readyz, /livez or /healthz answers: lines as `[-]informer-sync failed`. */
+function failingChecks(body: unknown): string[] {
+  if (typeof body !== 'string') return [];
+  return [...body.matchAll(/^\[-\](\S+)/gm)].map((match) => match[1] ?? '');
+}
+
+/** What keeps an API server from being ready, in one line: its failing checks, or what went wrong instead. */
+export function readinessOf(error: unknown): string {
+  const { message, details } = toKeelsonError(error);
+  const { failing = [] } = (details ?? {}) as { failing?: string[] };
+  return failing.length > 0 ? `not ready: ${failing.join(', ')}` : message;
+}
+
+/** An answer that is an error, with what the server says of it. */
+export function apiError(method: string, path: string, status: number, body: unknown): KeelsonError {
+  const failing = failingChecks(body);
   const said =
     typeof body === 'object' && body !== null && 'message' in body
       ? String(body.message)
-      : String(body).slice(0, 200);
+      : failing.length > 0
+        ? `not ready: ${failing.join(', ')}`
+        : String(body).slice(0, 200);
   const retryable =
     status === 429 || status >= 500 || status === 401 || (status === 403 && said.includes('not yet'));
   return new KeelsonError(status === 409 ? 'CONFLICT' : 'API', `${method} ${path}: ${status} ${said}`, {
     retryable,
-    details: { status, causes: causesIn(body) },
+    details: { status, causes: causesIn(body), failing },
   });
 }

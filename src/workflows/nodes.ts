@@ -1,5 +1,6 @@
 import type { ClusterClient, KubeObject } from '../cluster/client.js';
 import type { ClusterConfig } from '../config/types.js';
+import { eitherSignal } from '../engine/signals.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { nodeRef, setCordoned } from '../phases/nodes/cordon.js';
 import { type DrainOptions, drainNode } from '../phases/nodes/drain.js';
@@ -47,8 +48,7 @@ export async function drainNodes(
   const { context, emit } = session;
   const client = await clusterApi(session);
   const nodes = await nodesNamed(context.config, client, names);
-  const signal =
-    options.stop === undefined ? context.signal : AbortSignal.any([context.signal, options.stop]);
+  const signal = eitherSignal(context.signal, options.stop);
   if (nodes.length > 1) await Promise.all(nodes.map((node) => setCordoned(client, node, true)));
   return Promise.all(
     nodes.map(async ({ metadata: { name } }) => {

@@ -1,4 +1,4 @@
-import type { ClusterClient, KubeObject } from '../cluster/client.js';
+import { type ClusterClient, type KubeObject, readinessOf } from '../cluster/client.js';
 import type { ClusterConfig } from '../config/types.js';
 import { KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
 
@@ -78,8 +78,7 @@ async function readiness(client: ClusterClient): Promise<string> {
   } catch (error) {
     // A connection that fails is no answer; a 500 is one, and names what is not ready.
     if (!(error instanceof KeelsonError) || error.code !== 'API') throw error;
-    const failing = [...error.message.matchAll(/\[-\](\S+)/g)].map((match) => match[1]);
-    return failing.length === 0 ? error.message : `not ready: ${failing.join(', ')}`;
+    return readinessOf(error);
   }
 }
 

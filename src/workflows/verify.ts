@@ -1,5 +1,6 @@
 import { type ClusterClient, clusterClient } from '../cluster/client.js';
 import { controlPlanes, nodeHosts } from '../config/inventory.js';
+import { eitherSignal } from '../engine/signals.js';
 import { KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
 import { withLock } from './lock.js';
 import { observeTrust } from './require.js';
@@ -50,8 +51,7 @@ export interface VerifyOptions {
 export async function verifyCluster(session: Session, options: VerifyOptions): Promise<VerifyReport> {
   const { context } = session;
   const started = context.now();
-  const signal =
-    options.stop === undefined ? context.signal : AbortSignal.any([options.stop, context.signal]);
+  const signal = eitherSignal(context.signal, options.stop);
   return withLock(session, { owner: options.owner, run: 'verify', duringRotation: true }, async () => {
     const client = await adminClient(session);
     const apis = controlPlaneApis(session, client);

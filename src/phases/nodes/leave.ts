@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../cluster/client.js';
+import { eitherSignal } from '../../engine/signals.js';
 import type { ActionChange } from '../../engine/types.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { DRAINED } from '../artefacts.js';
@@ -51,8 +52,7 @@ export const drainLeaving = (hosts: readonly string[], options: LeaveOptions) =>
           ...policyOf(options),
           timeoutMs: options.timeoutMs,
           graceSeconds: null,
-          signal:
-            options.stop === undefined ? context.signal : AbortSignal.any([context.signal, options.stop]),
+          signal: eitherSignal(context.signal, options.stop),
           onState: (last) =>
             context.emit({ type: 'waiting', phase: 'nodes/drain', host: name, for: 'pods to leave', last }),
         });

@@ -1,6 +1,6 @@
+import { readinessOf } from '../../cluster/client.js';
 import { parseGoDuration } from '../../config/go-duration.js';
 import { waitUntil } from '../../engine/wait.js';
-import { toKeelsonError } from '../../errors/keelson-error.js';
 import { API, FIRST_KUBELET } from '../artefacts.js';
 import { defineClusterPhase, type PhaseContext } from '../context.js';
 import { withHostEvidence } from '../evidence.js';
@@ -13,14 +13,8 @@ export async function apiReadiness(context: PhaseContext): Promise<string> {
     await client.request('GET', '/readyz', { timeoutMs: 5_000 });
     return 'ok';
   } catch (error) {
-    return readinessOf(toKeelsonError(error).message);
+    return readinessOf(error);
   }
-}
-
-/** /readyz lists every check; only those that fail matter. */
-export function readinessOf(message: string): string {
-  const failing = [...message.matchAll(/^\[-\](\S+)/gm)].map((match) => match[1]);
-  return failing.length === 0 ? message : `not ready: ${failing.join(', ')}`;
 }
 
 export const waitControlPlane = defineClusterPhase({

@@ -1,3 +1,4 @@
+import { readinessOf } from '../../cluster/client.js';
 import { componentHealth } from '../../cluster/component-health.js';
 import { durationMs } from '../../config/go-duration.js';
 import { hostNamed, timeoutsOf } from '../../config/inventory.js';
@@ -11,7 +12,6 @@ import { etcdOn } from '../../phases/etcd-access.js';
 import { withHostEvidence, withPodEvidence } from '../../phases/evidence.js';
 import { localApi } from '../../phases/local-api.js';
 import { nodeRef } from '../../phases/nodes/cordon.js';
-import { readinessOf } from '../../phases/wait/control-plane.js';
 import { unready } from '../../phases/wait/ready.js';
 import { manifestPath, type StaticPod } from './keep.js';
 
@@ -91,7 +91,7 @@ export async function awaitPods(
           const error = toKeelsonError(thrown);
           // A young API server does not know its roles yet, and an old one may refuse.
           if (error.code !== 'API' && !error.retryable) throw error;
-          return { pod, state: readinessOf(error.message) };
+          return { pod, state: readinessOf(error) };
         }
       }),
     );

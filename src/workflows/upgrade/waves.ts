@@ -1,4 +1,5 @@
 import type { ClusterClient } from '../../cluster/client.js';
+import { eitherSignal } from '../../engine/signals.js';
 import { KeelsonError, toKeelsonError } from '../../errors/keelson-error.js';
 import { isCordoned, nodeRef, setCordoned } from '../../phases/nodes/cordon.js';
 import { drainNode } from '../../phases/nodes/drain.js';
@@ -94,7 +95,7 @@ async function drained(step: Step, client: ClusterClient, host: string, name: st
     const pods = await drainNode(client, name, {
       ...drain,
       graceSeconds: null,
-      signal: AbortSignal.any([context.signal, stop]),
+      signal: eitherSignal(context.signal, stop),
       onState: (last) => emit({ type: 'waiting', phase: 'node/drain', host, for: 'pods to leave', last }),
     });
     const durationMs = context.now() - started;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ClusterClient } from '../../../src/cluster/client.js';
+import { apiError } from '../../../src/cluster/client.js';
 import { KeelsonError } from '../../../src/errors/keelson-error.js';
 import { statusText } from '../../../src/report/status-text.js';
 import { applyCluster } from '../../../src/workflows/apply.js';
@@ -123,7 +124,7 @@ describe('clusterView', () => {
   });
 
   it('names the checks of an API that is not ready', async () => {
-    const failing = new KeelsonError('API', 'GET /readyz: 500 [+]ping ok\n[-]etcd failed: reason withheld');
+    const failing = apiError('GET', '/readyz', 500, '[+]ping ok\n[-]etcd failed: reason withheld\n');
     const view = await clusterView(client(() => Promise.reject(failing)));
     expect(view.api).toEqual({ reachable: true, readyz: 'not ready: etcd' });
   });
