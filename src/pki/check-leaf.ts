@@ -62,7 +62,11 @@ export function attempt<T>(read: () => T, path: string): { value: T } | { failur
     return { value: read() };
   } catch (error) {
     if (!(error instanceof KeelsonError)) throw error;
-    return { failure: finding('unreadable', path, error.message, error.hint ?? 'put a readable file there') };
+    // A finding names its file beside its message.
+    const message = error.message.startsWith(`${path} `)
+      ? error.message.slice(path.length + 1)
+      : error.message;
+    return { failure: finding('unreadable', path, message, error.hint ?? 'put a readable file there') };
   }
 }
 

@@ -1,5 +1,6 @@
 import type { TimedEvent } from '../engine/events.js';
 import { redact } from '../errors/redaction.js';
+import { counted } from './counted.js';
 import { describeChange } from './describe.js';
 import { duration } from './table.js';
 
@@ -33,9 +34,9 @@ export function textLines(write: (text: string) => void, options: { verbose: boo
 export function lineOf(event: TimedEvent, verbose: boolean): string | null {
   switch (event.type) {
     case 'run-started':
-      return `${event.run}: ${event.tasks} tasks on ${event.hosts.join(', ')}`;
+      return `${event.run}: ${counted(event.tasks, 'task')} on ${event.hosts.join(', ')}`;
     case 'run-finished':
-      return `${event.run} ${event.ok ? 'finished' : 'failed'}: ${event.changed} changes in ${duration(event.durationMs)}`;
+      return `${event.run} ${event.ok ? 'finished' : 'failed'}: ${counted(event.changed, 'change')} in ${duration(event.durationMs)}`;
     case 'task-finished':
       return `${event.phase}: done, ${event.changes} ${event.changes === 1 ? 'change' : 'changes'} in ${duration(event.durationMs)}`;
     case 'task-failed':

@@ -1,4 +1,5 @@
 import type { Plan } from '../engine/types.js';
+import { counted } from './counted.js';
 import { describeChange, pending } from './describe.js';
 
 /** A plan for people: host by host, phase by phase, change by change, with diffs of text. */
@@ -34,7 +35,7 @@ export function planText(plan: Plan, options: { diffs: boolean }): string {
     .filter((change) => 'destroys' in change && change.destroys === true).length;
   lines.push(
     '',
-    `${changes} changes in ${tasks.length} tasks${destructive > 0 ? `, ${destructive} of them destroy something` : ''}.`,
+    `${counted(changes, 'change')} in ${counted(tasks.length, 'task')}${destructive > 0 ? `, ${destructive} of them destroy something` : ''}.`,
   );
   return `${lines.join('\n')}\n`;
 }

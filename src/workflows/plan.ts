@@ -3,6 +3,7 @@ import { planTasks } from '../engine/planner.js';
 import type { Plan } from '../engine/types.js';
 import type { PhaseContext } from '../phases/context.js';
 import { APPLY_PHASES } from '../phases/phases.js';
+import { waitControlPlane } from '../phases/wait/control-plane.js';
 import { leavingHosts, planLeaving, reachLeaving } from './leave.js';
 import { trustHolders } from './require.js';
 import { refuseRotation } from './rotate/store.js';
@@ -52,6 +53,18 @@ export async function makePlan(session: Session, selection: PlanSelection = {}):
   if (leaving.length === 0) return { ...plan, tasks };
   await reachLeaving(session, leaving);
   return { ...plan, tasks: [...tasks, ...(await planLeaving(session, leaving))], leaving };
+}
+
+/**
+ * Why the API of a cluster that is there does not answer, null where it does: its objects could not be compared then,
+ * and stand in the plan as if they were missing.
+ */
+export function silentApi({ context }: Session, plan: Plan): string | null {
+  if (context.trust.admin() === null) return null;
+  const waiting = plan.tasks.find(
+    (task) => task.phase === waitControlPlane.name && task.standing !== 'satisfied',
+  );
+  return waiting?.reasons[0] ?? null;
 }
 
 /** Number of changes in a plan. */

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { EXIT_CHANGES } from '../../errors/keelson-error.js';
 import { planText } from '../../report/plan-text.js';
-import { changesIn, makePlan } from '../../workflows/plan.js';
+import { changesIn, makePlan, silentApi } from '../../workflows/plan.js';
 import {
   BUNDLE_OPTION,
   CLUSTER_OPTIONS,
@@ -42,9 +42,14 @@ export const command = defineCommand({
             mode: 0o600,
           });
         const changes = changesIn(plan) > 0 || plan.tasks.some((task) => task.standing === 'blocked');
+        const silent = silentApi(session, plan);
+        const warning =
+          silent === null
+            ? ''
+            : `The API does not answer, so that the cluster's own objects are shown as if missing: ${silent}\n\n`;
         return {
           data: plan,
-          text: planText(plan, { diffs: true }),
+          text: warning + planText(plan, { diffs: true }),
           exitCode: options.detailedExitcode && changes ? EXIT_CHANGES : 0,
         };
       },

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { FileChange } from '../../../src/engine/types.js';
 import { runPhases } from '../../../src/workflows/phase-run.js';
 import { phasesNamed } from '../../../src/workflows/phase-selection.js';
-import { changesIn, makePlan } from '../../../src/workflows/plan.js';
+import { changesIn, makePlan, silentApi } from '../../../src/workflows/plan.js';
 import { renderTrees } from '../../../src/workflows/render.js';
 import { clusterOfThree, clusterWithEtcd, fakeSession } from './fixture.js';
 
@@ -62,5 +62,16 @@ describe('a plan', () => {
     expect(fresh.context.trust.caCertificate()).toBe(
       session.fakes.get('cp1')?.files.get('/etc/kubernetes/pki/ca.crt')?.content.toString(),
     );
+  });
+
+  it('says why objects are shown as missing where the API of a cluster that is there does not answer', async () => {
+    const fresh = fakeSession();
+    const plan = await makePlan(fresh);
+    expect(silentApi(fresh, plan)).toBeNull();
+    const admin = { ca: '', cert: '', key: '' };
+    const trust = { ...fresh.context.trust, admin: () => admin };
+    const standing = { ...fresh, context: { ...fresh.context, trust } } as unknown as typeof fresh;
+    expect(silentApi(standing, plan)).toBe('there are no admin credentials yet');
+    expect(silentApi(standing, { ...plan, tasks: [] })).toBeNull();
   });
 });
