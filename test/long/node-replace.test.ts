@@ -40,6 +40,11 @@ describe('control planes that come and go', () => {
   }
   const etcd = async () =>
     JSON.parse(await succeed('etcd', 'status', '-c', lab.clusterFile, '-o', 'json')) as { members: Member[] };
+  /** API servers that the HAProxy of a host sends to. */
+  const balanced = async (on: string) =>
+    (await onNode(lab, on, "sed -n 's/^ *server \\([^ ]*\\) .*/\\1/p' /etc/haproxy/keelson.cfg | sort -u"))
+      .trim()
+      .split('\n');
   const nodes = async (on: string) =>
     (await onNode(lab, on, 'kubectl --kubeconfig /etc/kubernetes/admin.conf get nodes -o name'))
       .split('\n')
@@ -58,6 +63,7 @@ describe('control planes that come and go', () => {
       here = [...here.filter((name) => name !== old), fresh].sort();
       expect((await etcd()).members.map((member) => member.name)).toEqual(here);
       expect(await nodes(fresh)).toEqual([...here.map((name) => `node/${name}`), 'node/w1']);
+      for (const node of here) expect(await balanced(node)).toEqual(here);
       expect(await drift(lab)).toEqual([]);
     }
     await writer.next(30_000);

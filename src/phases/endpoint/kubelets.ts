@@ -5,6 +5,7 @@ import { controlPlaneUrl } from '../../manifests/addresses.js';
 import { KUBELET_UNIT } from '../../manifests/kubelet.js';
 import { readKubeconfig } from '../../pki/kubeconfig.js';
 import { SECRET_MODE } from '../../pki/table.js';
+import { answering } from '../answering.js';
 import { ENDPOINT, ENDPOINT_ADOPTED, NODES } from '../artefacts.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
 import { kubeletConf } from '../kubelet-conf.js';
@@ -82,6 +83,7 @@ async function awaitLease(context: PhaseContext, host: string, before: string): 
       deadlineMs: LEASE_DEADLINE_MS,
       intervalMs: 100,
       signal: context.signal,
+      guard: answering(context, [host]),
       hint: `on ${host}: journalctl -u kubelet; it uses its former server again`,
     },
   );

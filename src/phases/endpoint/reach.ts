@@ -3,6 +3,7 @@ import type { ClientCredentials, Endpoint } from '../../cluster/tls-agent.js';
 import type { EndpointSpec } from '../../config/types.js';
 import { waitUntil } from '../../engine/wait.js';
 import { KeelsonError, toKeelsonError } from '../../errors/keelson-error.js';
+import { answering } from '../answering.js';
 import { API, BALANCER, ENDPOINT, VIRTUAL_ADDRESS } from '../artefacts.js';
 import { defineClusterPhase, type PhaseContext } from '../context.js';
 
@@ -58,16 +59,19 @@ async function unnamed(context: PhaseContext, admin: ClientCredentials, name: st
   return answers.flat();
 }
 
+/** Hosts of this run that use the endpoint. */
+const nodesOf = ({ inventory }: PhaseContext): string[] =>
+  inventory.filter(({ role }) => role !== 'etcd').map(({ name }) => name);
+
 /** Why the API does not answer at its endpoint, host by host; [] where it does from all nodes of the run. */
 export async function unreached(context: PhaseContext): Promise<string[]> {
   const { endpoint } = context.config.spec;
   const admin = context.trust.admin();
   if (endpoint === null) return [];
   if (admin === null) return ['there are no admin credentials yet'];
-  const nodes = context.inventory.filter(({ role }) => role !== 'etcd');
   const [early, ...answers] = await Promise.all([
     unnamed(context, admin, endpoint.address),
-    ...nodes.map(async ({ name }): Promise<string[]> => {
+    ...nodesOf(context).map(async (name): Promise<string[]> => {
       const look = { host: name, at: endpoint, servername: endpoint.address };
       const failure = await failureOf(context, admin, look);
       return failure === null ? [] : [`${name}: ${failure.message}`];
@@ -106,6 +110,7 @@ async function awaitEndpoint(context: PhaseContext): Promise<void> {
       deadlineMs: DEADLINE_MS,
       intervalMs: 200,
       signal: context.signal,
+      guard: answering(context, nodesOf(context)),
       hint: HINTS[endpoint.provider],
       onState: (last) =>
         context.emit({ type: 'waiting', phase: 'endpoint/reach', host: '', for: 'the API endpoint', last }),

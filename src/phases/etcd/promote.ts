@@ -4,11 +4,9 @@ import { waitUntil } from '../../engine/wait.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import type { Host } from '../../host/types.js';
 import { etcdPeerUrl } from '../../manifests/static-pods/etcd.js';
+import { answering } from '../answering.js';
 import type { PhaseContext } from '../context.js';
 import { firstMember } from '../etcd-access.js';
-
-/** A member starts within seconds. */
-const LATE_MS = 10_000;
 
 /** A join that was interrupted between start and promotion leaves a learner that works but never votes. */
 export async function promoteMember(context: PhaseContext, host: Host): Promise<void> {
@@ -29,8 +27,6 @@ export async function promoteWhenReady(
   id: string,
   host: string,
 ): Promise<void> {
-  // A member on a host that is gone does not start: then the lost connection ends the wait.
-  const late = context.now() + LATE_MS;
   const limit = parseGoDuration(context.config.joinTimeouts.etcdAPICall);
   await waitUntil(
     async () => {
@@ -42,10 +38,7 @@ export async function promoteWhenReady(
         });
       }
       if (!member.learner) return { met: true, state: '' };
-      if (member.name === '') {
-        if (context.now() > late) await context.reader(host).query(['true'], { signal: context.signal });
-        return { met: false, state: 'the member has not started yet' };
-      }
+      if (member.name === '') return { met: false, state: 'the member has not started yet' };
       await client.promote(id);
       return { met: true, state: '' };
     },
@@ -54,6 +47,7 @@ export async function promoteWhenReady(
       deadlineMs: 'ms' in limit ? limit.ms : 120_000,
       intervalMs: 100,
       signal: context.signal,
+      guard: answering(context, [host]),
       hint: `on ${host}: the log of the etcd container in /var/log/containers`,
       onState: (last) =>
         context.emit({ type: 'waiting', phase: 'etcd/join', host, for: 'the learner to catch up', last }),

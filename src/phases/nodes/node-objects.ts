@@ -4,6 +4,7 @@ import type { Verdict } from '../../engine/phase.js';
 import { SATISFIED } from '../../engine/phase.js';
 import { waitUntil } from '../../engine/wait.js';
 import { KeelsonError, toKeelsonError } from '../../errors/keelson-error.js';
+import { answering } from '../answering.js';
 import type { PhaseContext } from '../context.js';
 import { nodeRef } from './cordon.js';
 import { describePatch, type NodePatch, taintsOf } from './node-patch.js';
@@ -79,6 +80,7 @@ export async function markNode(
       deadlineMs: 180_000,
       intervalMs: 100,
       signal: context.signal,
+      guard: answering(context, [host.name]),
       hint: `on ${host.name}: systemctl status kubelet, journalctl -u kubelet`,
       onState: (last) =>
         context.emit({ type: 'waiting', phase, host: host.name, for: 'node registration', last }),

@@ -28,6 +28,7 @@ export async function inspectHosts(context: PhaseContext, readers: Readers): Pro
     }),
   );
   const subjects = subjectsOf(context, seen);
+  const judged = judgeHosts(subjects);
   const reached = await Promise.all(
     subjects.map(async (subject) => {
       const request = reachRequest(subject, subjects);
@@ -43,7 +44,7 @@ export async function inspectHosts(context: PhaseContext, readers: Readers): Pro
   );
   return subjects.flatMap((subject, index) =>
     [
-      ...judgeHost(subject, subjects),
+      ...(judged[index] ?? []),
       ...judgeReach(subject, subjects, reached[index] ?? null),
       ...(etcd[index] ?? []),
     ].map((outcome): Finding => ({ ...outcome, host: subject.host.name })),
@@ -87,7 +88,11 @@ function subjectsOf(context: PhaseContext, seen: ReadonlyMap<string, ReadResult>
   });
 }
 
-/** What all checks say of one host. Pure. */
-function judgeHost(subject: Subject, all: readonly Subject[]): Outcome[] {
-  return CHECKS.flatMap(({ id, judge }) => judge({ ...subject, seen: viewFor(id, subject.seen) }, all));
+/** What all checks say of each host, in the order of the checks; a check sees its own probes of all hosts. Pure. */
+function judgeHosts(subjects: readonly Subject[]): Outcome[][] {
+  const checks = CHECKS.map(({ id, judge }) => {
+    const all = subjects.map((subject) => ({ ...subject, seen: viewFor(id, subject.seen) }));
+    return all.map((subject) => judge(subject, all));
+  });
+  return subjects.map((_, index) => checks.flatMap((outcomes) => outcomes[index] ?? []));
 }

@@ -1,6 +1,7 @@
 import type { KubeObject } from '../../cluster/client.js';
 import { waitUntil } from '../../engine/wait.js';
 import { toKeelsonError } from '../../errors/keelson-error.js';
+import { answering } from '../answering.js';
 import { ADDONS, NODES } from '../artefacts.js';
 import { defineClusterPhase, type PhaseContext } from '../context.js';
 import { withPodEvidence } from '../evidence.js';
@@ -26,9 +27,7 @@ export async function unready(context: PhaseContext): Promise<string[]> {
       client.list('/apis/apps/v1/namespaces/kube-system/deployments'),
     ]);
     const own = new Map(
-      context.inventory
-        .filter(({ role }) => role !== 'etcd')
-        .map(({ name }) => [context.hostNamed(name).nodeRegistration.name, name]),
+      nodesOf(context).map((name) => [context.hostNamed(name).nodeRegistration.name, name]),
     );
     const othersDown = nodes.filter((node) => !own.has(node.metadata.name) && !isReady(node)).length;
     // Without a network of keelson's, nobody knows when pods can start.
@@ -42,6 +41,10 @@ export async function unready(context: PhaseContext): Promise<string[]> {
     return [toKeelsonError(error).message];
   }
 }
+
+/** Hosts of this run that are nodes. */
+const nodesOf = ({ inventory }: PhaseContext): string[] =>
+  inventory.filter(({ role }) => role !== 'etcd').map(({ name }) => name);
 
 function readyCondition(node: KubeObject): Condition | undefined {
   const conditions = (node.status as { conditions?: Condition[] } | undefined)?.conditions ?? [];
@@ -116,6 +119,7 @@ export const waitReady = defineClusterPhase({
             deadlineMs: 240_000,
             intervalMs: 150,
             signal: context.signal,
+            guard: answering(context, nodesOf(context)),
             hint: 'kubectl get pods -A -o wide and kubectl describe show what a pod waits for',
             onState: (last) =>
               context.emit({

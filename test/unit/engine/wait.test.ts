@@ -58,3 +58,20 @@ it('ends at once when it is broken off', async () => {
   abort.abort();
   await expect(waiting).rejects.toThrow();
 });
+
+it('ends with what its guard throws, and is not held up by one that does not answer', async () => {
+  const guarded = (guard: () => Promise<void>, deadlineMs = 2000) =>
+    waitUntil(async () => ({ met: false, state: 'no node' }), options({ guard, guardMs: 1, deadlineMs }));
+  const lost = new KeelsonError('CONNECTION', 'cp2 is gone', { host: 'cp2' });
+  await expect(guarded(() => Promise.reject(lost))).rejects.toBe(lost);
+  await expect(guarded(() => new Promise(() => undefined), 20)).rejects.toMatchObject({ code: 'DEADLINE' });
+});
+
+it('does not ask its guard where the condition is met at once', async () => {
+  let asked = 0;
+  const guard = async () => {
+    asked += 1;
+  };
+  await waitUntil(async () => ({ met: true, state: '' }), options({ guard, guardMs: 1000 }));
+  expect(asked).toBe(0);
+});

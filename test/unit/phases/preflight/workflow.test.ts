@@ -5,7 +5,7 @@ import type { Finding } from '../../../../src/phases/preflight/check.js';
 import { withIgnored } from '../../../../src/phases/preflight/ignore.js';
 import { findingsTable, runPreflight } from '../../../../src/workflows/preflight.js';
 import type { Session } from '../../../../src/workflows/session.js';
-import { CP1, config, W1 } from '../../manifests/fixture.js';
+import { CP1, CP2, config, W1 } from '../../manifests/fixture.js';
 import { FACTS, LOCK } from './support.js';
 
 const finding = (check: string, severity: Finding['severity'], host = 'cp1'): Finding => {
@@ -103,6 +103,26 @@ describe('runPreflight', () => {
     expect(findings.length).toBeGreaterThan(40);
     expect(events).toEqual([]);
     expect(reads.sort()).toEqual(['cp1', 'cp1', 'w1', 'w1']);
+  });
+
+  it('lets a check compare what its probes found on several hosts', async () => {
+    const endpoint = {
+      provider: 'keepalived-haproxy',
+      address: '10.88.0.10',
+      port: 8443,
+      virtualRouterId: 51,
+    };
+    const virtual = { hosts: [CP1, CP2], spec: { ...config().spec, endpoint } };
+    const used = async (cp1: string) => {
+      const { session: open } = session((host, probe) => {
+        if (probe === 'virtual-address/answers') return host === 'cp1' ? cp1 : 'used\n';
+        return probe === 'node-name/addresses' && host === 'cp2' ? `${CP2.nodeIP}\n` : good(host, probe);
+      }, virtual);
+      const findings = await runPreflight(open, { ignore: ['all'] });
+      return findings.filter(({ host, message }) => host === 'cp2' && message.includes('in use')).length;
+    };
+    expect(await used('')).toBe(1);
+    expect(await used('ours\n')).toBe(0);
   });
 
   it('asks members once only', async () => {
