@@ -70,6 +70,22 @@ export const UPLOAD_OPTIONS = {
   },
 } as const;
 
+/** @throws USAGE for options of an upload that was not asked for */
+export function requireUpload(values: {
+  uploadCerts: boolean;
+  certificateKey: string | undefined;
+  skipCertificateKeyPrint: boolean;
+}): void {
+  if (values.uploadCerts || (values.certificateKey === undefined && !values.skipCertificateKeyPrint)) return;
+  throw new KeelsonError(
+    'USAGE',
+    '--certificate-key and --skip-certificate-key-print are for --upload-certs',
+    {
+      hint: 'give --upload-certs too, or leave them out',
+    },
+  );
+}
+
 /**
  * The key to upload certificates with: given, from InitConfiguration, or a new one.
  * @throws USAGE for a malformed key
@@ -159,7 +175,7 @@ async function onlineOptions(io: CliIO) {
 }
 
 /** The configuration with another bundle; which key has to have signed it stays. */
-function withBundle(config: ClusterConfig, path: string | undefined, io: CliIO): ClusterConfig {
+export function withBundle(config: ClusterConfig, path: string | undefined, io: CliIO): ClusterConfig {
   if (path === undefined) return config;
   return { ...config, spec: { ...config.spec, bundle: resolve(io.cwd, path) } };
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { Decryption, Encryption } from '../backup/encryption.js';
+import { type Decryption, type Encryption, encryption } from '../backup/encryption.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { CliIO } from './command.js';
 
@@ -45,9 +45,16 @@ interface EncryptValues {
 
 /**
  * What a file is to be encrypted with; null where nothing was said.
- * @throws USAGE for a passphrase that was mistyped, CONFIG for a file that can't be read
+ * @throws USAGE for a passphrase that was mistyped and a recipient that is none, CONFIG for a file that can't be read
  */
 export async function encryptionOf(values: EncryptValues, io: CliIO): Promise<Encryption | null> {
+  const chosen = await chosenEncryption(values, io);
+  // Made ready once here, so that a wrong recipient is told before hosts are asked for anything.
+  if (chosen !== null) await encryption(chosen);
+  return chosen;
+}
+
+async function chosenEncryption(values: EncryptValues, io: CliIO): Promise<Encryption | null> {
   const { encryptTo: recipients, passphrase, passphraseFile } = values;
   if (passphraseFile !== undefined) return { recipients, passphrase: await firstLine(passphraseFile, io) };
   if (!passphrase) return recipients.length === 0 ? null : { recipients };

@@ -1,8 +1,8 @@
 import { access, writeFile } from 'node:fs/promises';
 import { generateBundleKey } from '../../bundle/signature.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
-import { outputFile } from '../bundle-options.js';
 import { defineCommand } from '../command.js';
+import { outputFile } from '../output-path.js';
 
 export const command = defineCommand({
   name: 'bundle keygen',
