@@ -97,7 +97,9 @@ export async function signingKey(keyFile: string | undefined, io: CliIO): Promis
   });
   return {
     pem,
-    passphrase: isEncryptedKey(pem) ? await io.askSecret(`passphrase of ${keyFile}`) : undefined,
+    passphrase: isEncryptedKey(pem)
+      ? await io.askSecret(`passphrase of ${keyFile}`, 'run this from a terminal')
+      : undefined,
   };
 }
 

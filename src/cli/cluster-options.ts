@@ -137,14 +137,19 @@ export function connectOptions(values: ClusterValues, io: CliIO): Omit<ConnectOp
     acceptNewHostKeys: values.acceptNewHostKeys,
     ...(io.env.SSH_AUTH_SOCK === undefined ? {} : { agentSocket: io.env.SSH_AUTH_SOCK }),
     passphrase: (file) => {
-      const known = passphrases.get(file) ?? io.askSecret(`passphrase of ${file}`);
+      const known =
+        passphrases.get(file) ??
+        io.askSecret(`passphrase of ${file}`, `run ssh-add ${file} first, so that the agent signs`);
       passphrases.set(file, known);
       return known;
     },
     ...(values.askSudoPassword
       ? {
           sudoPassword: () => {
-            password ??= io.askSecret('sudo password');
+            password ??= io.askSecret(
+              'sudo password',
+              'let the user run everything without a password there (NOPASSWD: ALL)',
+            );
             return password;
           },
         }
@@ -154,8 +159,13 @@ export function connectOptions(values: ClusterValues, io: CliIO): Omit<ConnectOp
         io.stderr.write(
           `keelson: WARNING: ${event.host}: accepted new host key ${event.keyType} ${event.fingerprint} of ${event.address}, written to ${event.file}\n`,
         );
+      } else if (event.type === 'slow') {
+        const [waited, limit] = [event.waitedMs, event.limitMs].map((ms) => Math.round(ms / 1000));
+        io.stderr.write(
+          `keelson: ${event.host}: waiting for ${event.awaited}: nothing for ${waited} s, at most ${limit} s\n`,
+        );
       } else {
-        io.stderr.write(`keelson: ${event.host}: no SSH agent: ${event.reason}\n`);
+        io.stderr.write(`keelson: ${event.host}: not tried for the login: ${event.reason}\n`);
       }
     },
   };

@@ -37,6 +37,8 @@ export const DECRYPT_OPTIONS = {
   },
 } as const;
 
+const FILE_INSTEAD = 'give --passphrase-file FILE';
+
 interface EncryptValues {
   encryptTo: string[];
   passphrase: boolean;
@@ -58,9 +60,9 @@ async function chosenEncryption(values: EncryptValues, io: CliIO): Promise<Encry
   const { encryptTo: recipients, passphrase, passphraseFile } = values;
   if (passphraseFile !== undefined) return { recipients, passphrase: await firstLine(passphraseFile, io) };
   if (!passphrase) return recipients.length === 0 ? null : { recipients };
-  const first = await io.askSecret('passphrase for the file');
-  if (first !== (await io.askSecret('the same once more')))
-    throw new KeelsonError('USAGE', 'the two passphrases differ');
+  const first = await io.askSecret('passphrase for the file', FILE_INSTEAD);
+  if (first !== (await io.askSecret('the same once more', FILE_INSTEAD)))
+    throw new KeelsonError('USAGE', 'the two passphrases differ', { hint: 'run it again' });
   return { recipients, passphrase: first };
 }
 
@@ -81,17 +83,20 @@ export async function decryptionOf(
       hint: 'give --identity FILE or --passphrase-file FILE',
     });
   }
-  return { identities: [], passphrase: await io.askSecret('passphrase of the file') };
+  return { identities: [], passphrase: await io.askSecret('passphrase of the file', FILE_INSTEAD) };
 }
 
 async function firstLine(file: string, io: CliIO): Promise<string> {
   const [line = ''] = (await read(file, io)).split('\n');
-  if (line.trim() === '') throw new KeelsonError('CONFIG', `${file} begins with an empty line`);
+  if (line.trim() === '')
+    throw new KeelsonError('CONFIG', `${file} begins with an empty line`, {
+      hint: 'its first line is taken for the passphrase',
+    });
   return line.replace(/\r$/, '');
 }
 
 async function read(file: string, io: CliIO): Promise<string> {
   return readFile(resolve(io.cwd, file), 'utf8').catch((cause: unknown) => {
-    throw new KeelsonError('CONFIG', `${file} can't be read`, { cause });
+    throw new KeelsonError('CONFIG', `${file} can't be read`, { cause, hint: 'name a file that is there' });
   });
 }
