@@ -58,8 +58,8 @@ export function notSsh({ words }: Heard): KeelsonError | null {
   if (words === null || GREETING.test(words.toString('latin1'))) return null;
   const shown = JSON.stringify(
     line
-      .replaceAll(/[^ -~]/g, '?')
       .trim()
+      .replaceAll(/[^ -~]/g, '?')
       .slice(0, 80),
   );
   return new KeelsonError('CONNECTION', `the server does not speak SSH: it says ${shown}`, {
