@@ -45,7 +45,9 @@ export async function applyCluster(session: Session, options: ApplyOptions): Pro
   const { context } = session;
   const started = context.now();
   const run = options.run ?? 'apply';
-  if (options.saved !== undefined) refuseOtherFile(options.saved, context.config);
+  if (options.saved !== undefined) {
+    refuseOtherFile(options.saved, { cluster: context.config.name, configDigest: session.configDigest });
+  }
   // Someone else's run is told of at once, not after preflight.
   await refuseLocked(session);
   // Before the lock, which is a file on a host: where preflight fails nothing at all was changed.

@@ -27,17 +27,19 @@ export function parsePlan(text: string, file: string): Plan {
     throw refused('is no saved plan', cause);
   }
   if (isPlan(saved)) return saved;
-  const format = (saved as Partial<Plan> | null)?.formatVersion;
-  throw refused(
-    format === undefined || format === 1
-      ? 'is no saved plan'
-      : `is a plan of format ${String(format)}, and this keelson reads 1`,
-  );
+  throw refused('is no saved plan');
 }
 
-/** @throws CONFLICT where the plan was made from another file than this configuration's */
-export function refuseOtherFile(saved: Plan, config: ClusterConfig): void {
-  if (saved.cluster === config.name && saved.configDigest === configDigest(config)) return;
+/** @throws CONFLICT where the plan was made from another cluster file than the current one; USAGE for another format */
+export function refuseOtherFile(saved: Plan, current: Pick<Plan, 'cluster' | 'configDigest'>): void {
+  if (saved.formatVersion !== 1) {
+    throw new KeelsonError(
+      'USAGE',
+      `the saved plan has format ${String(saved.formatVersion)}, this keelson reads 1`,
+      { hint: HINT },
+    );
+  }
+  if (saved.cluster === current.cluster && saved.configDigest === current.configDigest) return;
   throw new KeelsonError('CONFLICT', 'the cluster file is not the one that the plan was made from', {
     hint: HINT,
   });
@@ -66,7 +68,12 @@ function isPlan(saved: unknown): saved is Plan {
     configDigest: digest,
     tasks,
   } = saved as Partial<Record<keyof Plan, unknown>>;
-  return formatVersion === 1 && typeof cluster === 'string' && typeof digest === 'string' && isTasks(tasks);
+  return (
+    typeof formatVersion === 'number' &&
+    typeof cluster === 'string' &&
+    typeof digest === 'string' &&
+    isTasks(tasks)
+  );
 }
 
 function isTasks(tasks: unknown): boolean {

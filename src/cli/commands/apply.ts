@@ -8,7 +8,7 @@ import { duration } from '../../report/table.js';
 import { applyCluster } from '../../workflows/apply.js';
 import { leavingOut } from '../../workflows/leaving-out.js';
 import { makePlan } from '../../workflows/plan.js';
-import { parsePlan, refuseOtherFile } from '../../workflows/saved-plan.js';
+import { configDigest, parsePlan, refuseOtherFile } from '../../workflows/saved-plan.js';
 import {
   BUNDLE_OPTION,
   CLUSTER_OPTIONS,
@@ -54,7 +54,10 @@ export const command = defineCommand({
         hint: 'leave the plan out, or --continue-on-error and --retry-failed',
       });
     const saved = file === undefined ? undefined : await readPlan(file, io);
-    if (saved !== undefined) refuseOtherFile(saved, withBundle(config, options.bundle, io));
+    if (saved !== undefined) {
+      const digest = configDigest(withBundle(config, options.bundle, io));
+      refuseOtherFile(saved, { cluster: config.name, configDigest: digest });
+    }
     const { hosts } = options.retryFailed
       ? { hosts: await failedBefore(config, io) }
       : hostSelection(options.host, config);
