@@ -1,5 +1,5 @@
-import { readFile, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { Bundle } from '../bundle/bundle.js';
 import { openBundle } from '../bundle/open.js';
 import { type Papers, papersOf } from '../bundle/papers.js';
@@ -76,13 +76,18 @@ export function sizeOption(text: string | undefined): number | undefined {
   throw new KeelsonError('USAGE', `--split ${text}: is no size of at least 1M`, { hint: 'write 650M or 4G' });
 }
 
+/** A private key that bundles are signed with. */
+export interface SigningKey {
+  pem: string;
+  passphrase: string | undefined;
+}
+
 /**
- * Papers of a bundle, signed anew where a key is given; its passphrase is asked for where it has one.
- * @throws PKI for what is no private key
+ * The key of a file; its passphrase is asked for where it has one.
+ * @throws PKI for a file that can't be read
  */
-export async function signedPapers(bundle: Bundle, keyFile: string | undefined, io: CliIO): Promise<Papers> {
-  const papers = await papersOf(bundle);
-  if (keyFile === undefined) return papers;
+export async function signingKey(keyFile: string | undefined, io: CliIO): Promise<SigningKey | null> {
+  if (keyFile === undefined) return null;
   const path = resolve(io.cwd, keyFile);
   const pem = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new KeelsonError('PKI', `${path}: can't be read`, {
@@ -90,8 +95,19 @@ export async function signedPapers(bundle: Bundle, keyFile: string | undefined, 
       hint: 'make a key with `keelson bundle keygen`',
     });
   });
-  const passphrase = isEncryptedKey(pem) ? await io.askSecret(`passphrase of ${keyFile}`) : undefined;
-  return { ...papers, signature: signBundleFiles(papers, pem, passphrase) };
+  return {
+    pem,
+    passphrase: isEncryptedKey(pem)
+      ? await io.askSecret(`passphrase of ${keyFile}`, 'run this from a terminal')
+      : undefined,
+  };
+}
+
+/** Papers of a bundle, signed anew where a key is given. @throws PKI for what is no private key */
+export async function signedPapers(bundle: Bundle, key: SigningKey | null): Promise<Papers> {
+  const papers = await papersOf(bundle);
+  if (key === null) return papers;
+  return { ...papers, signature: signBundleFiles(papers, key.pem, key.passphrase) };
 }
 
 /** Lines on stderr about bytes that are done, at every tenth. */
@@ -103,15 +119,4 @@ export function bytesProgress(what: string, io: CliIO, global: GlobalOptions) {
     shown = tenth;
     bundleLine(io, global)(`${what}: ${bytes(done)} of ${bytes(total)}`);
   };
-}
-
-/** A path that a file can be written to. @throws USAGE for one whose folder is not there */
-export async function outputFile(out: string, io: CliIO): Promise<string> {
-  const file = resolve(io.cwd, out);
-  const folder = await stat(dirname(file)).catch(() => null);
-  if (folder?.isDirectory() !== true)
-    throw new KeelsonError('USAGE', `${dirname(file)}: there is no such directory`, {
-      hint: 'make it, or name another file',
-    });
-  return file;
 }

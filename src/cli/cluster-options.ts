@@ -70,6 +70,22 @@ export const UPLOAD_OPTIONS = {
   },
 } as const;
 
+/** @throws USAGE for options of an upload that was not asked for */
+export function requireUpload(values: {
+  uploadCerts: boolean;
+  certificateKey: string | undefined;
+  skipCertificateKeyPrint: boolean;
+}): void {
+  if (values.uploadCerts || (values.certificateKey === undefined && !values.skipCertificateKeyPrint)) return;
+  throw new KeelsonError(
+    'USAGE',
+    '--certificate-key and --skip-certificate-key-print are for --upload-certs',
+    {
+      hint: 'give --upload-certs too, or leave them out',
+    },
+  );
+}
+
 /**
  * The key to upload certificates with: given, from InitConfiguration, or a new one.
  * @throws USAGE for a malformed key
@@ -121,14 +137,19 @@ export function connectOptions(values: ClusterValues, io: CliIO): Omit<ConnectOp
     acceptNewHostKeys: values.acceptNewHostKeys,
     ...(io.env.SSH_AUTH_SOCK === undefined ? {} : { agentSocket: io.env.SSH_AUTH_SOCK }),
     passphrase: (file) => {
-      const known = passphrases.get(file) ?? io.askSecret(`passphrase of ${file}`);
+      const known =
+        passphrases.get(file) ??
+        io.askSecret(`passphrase of ${file}`, `run ssh-add ${file} first, so that the agent signs`);
       passphrases.set(file, known);
       return known;
     },
     ...(values.askSudoPassword
       ? {
           sudoPassword: () => {
-            password ??= io.askSecret('sudo password');
+            password ??= io.askSecret(
+              'sudo password',
+              'let the user run everything without a password there (NOPASSWD: ALL)',
+            );
             return password;
           },
         }
@@ -138,8 +159,13 @@ export function connectOptions(values: ClusterValues, io: CliIO): Omit<ConnectOp
         io.stderr.write(
           `keelson: WARNING: ${event.host}: accepted new host key ${event.keyType} ${event.fingerprint} of ${event.address}, written to ${event.file}\n`,
         );
+      } else if (event.type === 'slow') {
+        const [waited, limit] = [event.waitedMs, event.limitMs].map((ms) => Math.round(ms / 1000));
+        io.stderr.write(
+          `keelson: ${event.host}: waiting for ${event.awaited}: nothing for ${waited} s, at most ${limit} s\n`,
+        );
       } else {
-        io.stderr.write(`keelson: ${event.host}: no SSH agent: ${event.reason}\n`);
+        io.stderr.write(`keelson: ${event.host}: not tried for the login: ${event.reason}\n`);
       }
     },
   };
@@ -159,7 +185,7 @@ async function onlineOptions(io: CliIO) {
 }
 
 /** The configuration with another bundle; which key has to have signed it stays. */
-function withBundle(config: ClusterConfig, path: string | undefined, io: CliIO): ClusterConfig {
+export function withBundle(config: ClusterConfig, path: string | undefined, io: CliIO): ClusterConfig {
   if (path === undefined) return config;
   return { ...config, spec: { ...config.spec, bundle: resolve(io.cwd, path) } };
 }

@@ -32,8 +32,8 @@ export interface CliIO {
   stop: AbortSignal;
   /** Aborted by the second: break off. */
   abort: AbortSignal;
-  /** Asks on the terminal without echo; rejects with USAGE where there is none. */
-  askSecret: (prompt: string) => Promise<string>;
+  /** Asks on the terminal without echo; rejects with USAGE where there is none, and says what to do `without`. */
+  askSecret: (prompt: string, without: string) => Promise<string>;
   /** True where someone can answer a question. */
   terminal: boolean;
   /** Asks a question on the terminal; only `yes` is a yes. Rejects with USAGE where there is no terminal. */

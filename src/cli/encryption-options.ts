@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { Decryption, Encryption } from '../backup/encryption.js';
+import { type Decryption, type Encryption, encryption } from '../backup/encryption.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { CliIO } from './command.js';
 
@@ -37,6 +37,8 @@ export const DECRYPT_OPTIONS = {
   },
 } as const;
 
+const FILE_INSTEAD = 'give --passphrase-file FILE';
+
 interface EncryptValues {
   encryptTo: string[];
   passphrase: boolean;
@@ -45,15 +47,22 @@ interface EncryptValues {
 
 /**
  * What a file is to be encrypted with; null where nothing was said.
- * @throws USAGE for a passphrase that was mistyped, CONFIG for a file that can't be read
+ * @throws USAGE for a passphrase that was mistyped and a recipient that is none, CONFIG for a file that can't be read
  */
 export async function encryptionOf(values: EncryptValues, io: CliIO): Promise<Encryption | null> {
+  const chosen = await chosenEncryption(values, io);
+  // Made ready once here, so that a wrong recipient is told before hosts are asked for anything.
+  if (chosen !== null) await encryption(chosen);
+  return chosen;
+}
+
+async function chosenEncryption(values: EncryptValues, io: CliIO): Promise<Encryption | null> {
   const { encryptTo: recipients, passphrase, passphraseFile } = values;
   if (passphraseFile !== undefined) return { recipients, passphrase: await firstLine(passphraseFile, io) };
   if (!passphrase) return recipients.length === 0 ? null : { recipients };
-  const first = await io.askSecret('passphrase for the file');
-  if (first !== (await io.askSecret('the same once more')))
-    throw new KeelsonError('USAGE', 'the two passphrases differ');
+  const first = await io.askSecret('passphrase for the file', FILE_INSTEAD);
+  if (first !== (await io.askSecret('the same once more', FILE_INSTEAD)))
+    throw new KeelsonError('USAGE', 'the two passphrases differ', { hint: 'run it again' });
   return { recipients, passphrase: first };
 }
 
@@ -74,17 +83,20 @@ export async function decryptionOf(
       hint: 'give --identity FILE or --passphrase-file FILE',
     });
   }
-  return { identities: [], passphrase: await io.askSecret('passphrase of the file') };
+  return { identities: [], passphrase: await io.askSecret('passphrase of the file', FILE_INSTEAD) };
 }
 
 async function firstLine(file: string, io: CliIO): Promise<string> {
   const [line = ''] = (await read(file, io)).split('\n');
-  if (line.trim() === '') throw new KeelsonError('CONFIG', `${file} begins with an empty line`);
+  if (line.trim() === '')
+    throw new KeelsonError('CONFIG', `${file} begins with an empty line`, {
+      hint: 'its first line is taken for the passphrase',
+    });
   return line.replace(/\r$/, '');
 }
 
 async function read(file: string, io: CliIO): Promise<string> {
   return readFile(resolve(io.cwd, file), 'utf8').catch((cause: unknown) => {
-    throw new KeelsonError('CONFIG', `${file} can't be read`, { cause });
+    throw new KeelsonError('CONFIG', `${file} can't be read`, { cause, hint: 'name a file that is there' });
   });
 }

@@ -42,7 +42,7 @@ export async function main(argv: readonly string[], process: NodeJS.Process): Pr
       return signals.gently();
     },
     abort: signals.abort,
-    askSecret: (prompt) => askSecret(prompt, process),
+    askSecret: (prompt, without) => askSecret(prompt, without, process),
     terminal: process.stdin.isTTY === true,
     confirm: (question) => confirm(question, process, signals.stop),
   };

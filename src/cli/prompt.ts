@@ -2,11 +2,14 @@ import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { KeelsonError } from '../errors/keelson-error.js';
 
-/** Asks for a secret on the terminal without echoing it. */
-export async function askSecret(prompt: string, process: NodeJS.Process): Promise<string> {
+/**
+ * Asks for a secret on the terminal without echoing it.
+ * @param without what to do where there is no terminal
+ */
+export async function askSecret(prompt: string, without: string, process: NodeJS.Process): Promise<string> {
   if (process.stdin.isTTY !== true) {
     throw new KeelsonError('USAGE', `${prompt}: there is no terminal to ask on`, {
-      hint: 'load the key into ssh-agent, or allow sudo without a password',
+      hint: without,
     });
   }
   process.stderr.write(`${prompt}: `);

@@ -1,6 +1,9 @@
+import type { ClusterConfig } from '../config/types.js';
 import { duration } from '../report/table.js';
 import { ownerOf } from '../workflows/lock.js';
 import type { UpgradeOptions, UpgradeResult } from '../workflows/upgrade/apply.js';
+import { waveSize } from '../workflows/upgrade/waves.js';
+import { hostSelection } from './cluster-options.js';
 import type { CliIO } from './command.js';
 import { DRAIN_OPTIONS, milliseconds } from './drain-options.js';
 
@@ -44,15 +47,21 @@ interface RunValues {
   deleteEmptydirData: boolean;
 }
 
-/** The options of a run, without what only one of the commands has. */
+/**
+ * The options of a run, without what only one of the commands has.
+ * @throws USAGE for hosts, a number or a duration that is none
+ */
 export function runOptions(
   values: RunValues,
+  config: ClusterConfig,
   io: CliIO,
 ): Omit<UpgradeOptions, 'snapshotDirectory' | 'previousBundle'> {
+  // For what it refuses; how many nodes there are makes no difference to that.
+  waveSize(values.maxUnavailable, config.hosts.length);
   return {
     owner: ownerOf(),
     stop: io.stop,
-    ...(values.host.length === 0 ? {} : { hosts: values.host }),
+    ...hostSelection(values.host, config),
     maxUnavailable: values.maxUnavailable,
     drain: values.noDrain ? 'never' : (values.drain as UpgradeOptions['drain']),
     drainSettings: {

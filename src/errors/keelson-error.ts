@@ -1,3 +1,5 @@
+import { fileRefusal } from './file-error.js';
+
 /** Stable codes of everything that can go wrong; each has one exit code (see `exitCodeOf`). */
 export type ErrorCode =
   | 'BUG'
@@ -97,11 +99,19 @@ export class KeelsonError extends Error {
   }
 }
 
-/** Any thrown value as a KeelsonError; what was not thrown on purpose is a BUG. */
-export function toKeelsonError(thrown: unknown): KeelsonError {
+/**
+ * Any thrown value as a KeelsonError; what was not thrown on purpose is a BUG, but for what this machine's file
+ * system refuses.
+ * @param file that was worked on, where a file system's refusal may not name it
+ */
+export function toKeelsonError(thrown: unknown, file?: string): KeelsonError {
   if (thrown instanceof KeelsonError) return thrown;
   if (thrown instanceof Error && thrown.name === 'AbortError') {
     return new KeelsonError('ABORTED', 'interrupted', { cause: thrown });
+  }
+  const refusal = fileRefusal(thrown, file);
+  if (refusal !== null) {
+    return new KeelsonError('CONFIG', refusal.message, { cause: thrown, hint: refusal.hint });
   }
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return new KeelsonError('BUG', message, {

@@ -3,7 +3,7 @@ import { KeelsonError } from '../errors/keelson-error.js';
 const NETWORK: Readonly<Record<string, { what: string; hint: string; retryable: boolean }>> = {
   ECONNREFUSED: {
     what: 'refused the connection',
-    hint: 'check that sshd runs there, and the port (ssh.port)',
+    hint: 'check that sshd runs there, and the port (spec.ssh.port, or the host’s own)',
     retryable: true,
   },
   EHOSTUNREACH: {
@@ -17,10 +17,55 @@ const NETWORK: Readonly<Record<string, { what: string; hint: string; retryable: 
     hint: 'check that it is up, and firewalls in between',
     retryable: true,
   },
+  SILENT: {
+    what: 'accepts connections and then says nothing',
+    hint: 'look at sshd there, from its console: a machine without memory or disk answers like this, and so does a firewall in between',
+    retryable: true,
+  },
+  NO_LOGIN: {
+    what: 'began the login and did not end it',
+    hint: 'look at sshd’s log there: PAM, name resolution (UseDNS) or a home directory on a network that is gone let logins hang',
+    retryable: true,
+  },
   ECONNRESET: { what: 'reset the connection', hint: "check the machine's sshd log", retryable: true },
   ENOTFOUND: { what: 'is no known name', hint: 'check the address, or DNS', retryable: false },
   EAI_AGAIN: { what: 'cannot be resolved now', hint: 'check DNS on this machine', retryable: true },
 };
+
+/** What came from the other side until something went wrong. */
+export interface Heard {
+  /** It accepted the connection. */
+  open: boolean;
+  /** Its first bytes. */
+  words: Buffer | null;
+}
+
+/** The error of a host that let the time for connecting pass, by how far it came. */
+export function silence(limitMs: number, { open, words }: Heard): Error {
+  const seconds = `${Math.round(limitMs / 100) / 10} s`;
+  if (!open) return Object.assign(new Error(`no answer within ${seconds}`), { code: 'ETIMEDOUT' });
+  if (words === null)
+    return Object.assign(new Error(`no word within ${seconds}`), { code: 'SILENT', seconds });
+  return Object.assign(new Error(`no end of the login within ${seconds}`), { code: 'NO_LOGIN', seconds });
+}
+
+/** How a server greets that may be followed by lines of its own before `SSH-2.0-…`. */
+const GREETING = /(?:^|\n)SSH-/;
+
+/** The error of a server that is none of SSH, or that turns everybody away; null where it may be one. */
+export function notSsh({ words }: Heard): KeelsonError | null {
+  const [line = ''] = (words?.toString('utf8') ?? '').split('\n');
+  if (words === null || GREETING.test(words.toString('latin1'))) return null;
+  const shown = JSON.stringify(
+    line
+      .trim()
+      .replaceAll(/[^ -~]/g, '?')
+      .slice(0, 80),
+  );
+  return new KeelsonError('CONNECTION', `the server does not speak SSH: it says ${shown}`, {
+    hint: 'check the port (spec.ssh.port, or the host’s own); an sshd that is overloaded, or blocks this address, may say such things too',
+  });
+}
 
 /** Whatever went wrong before the connection was ready, as an error a person can act on. */
 export function connectError(
@@ -41,7 +86,8 @@ export function connectError(
   }
   const network = NETWORK[networkCode(cause) ?? ''];
   if (network !== undefined) {
-    return new KeelsonError('CONNECTION', `${target} ${network.what}`, {
+    const waited = cause instanceof Error && 'seconds' in cause ? ` within ${String(cause.seconds)}` : '';
+    return new KeelsonError('CONNECTION', `${target} ${network.what}${waited}`, {
       host,
       cause,
       hint: network.hint,

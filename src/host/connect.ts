@@ -4,11 +4,11 @@ import { NodeSSH } from 'node-ssh';
 import type { Client } from 'ssh2';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { type Authentication, type Credentials, prepareAuthentication } from './authentication.js';
-import { connectError } from './connect-errors.js';
+import { connectError, type Heard, notSsh, silence } from './connect-errors.js';
 import { type Connection, watchConnection } from './connection.js';
 import { type Deadline, deadline } from './deadline.js';
 import { prepareHostKeyCheck } from './host-key.js';
-import type { ConnectOptions, SshSettings } from './settings.js';
+import { type ConnectOptions, SLOW_MS, type SshSettings } from './settings.js';
 import { DEFAULT_IDENTITIES, parseJumpHost, readSshConfig, withSshConfig } from './ssh-config.js';
 import { createSshHost } from './ssh-host.js';
 import type { Host } from './types.js';
@@ -61,6 +61,7 @@ export async function connectHost(
   return createSshHost(last, {
     user: route.hops.at(-1)?.user ?? settings.user,
     sudoPassword: options.sudoPassword,
+    onEvent: options.onEvent,
   });
 }
 
@@ -110,9 +111,19 @@ async function connectHop(
   through: Connection | undefined,
 ): Promise<Connection> {
   const target = `${hop.user}@${hop.address}:${hop.port}`;
-  const limit = deadline(options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS, options.signal, () =>
-    Object.assign(new Error('no answer within the time for connecting'), { code: 'ETIMEDOUT' }),
-  );
+  const limitMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
+  const heard: Heard = { open: false, words: null };
+  const limit = deadline(limitMs, options.signal, () => silence(limitMs, heard), {
+    afterMs: SLOW_MS,
+    say: () =>
+      options.onEvent?.({
+        type: 'slow',
+        host: name,
+        awaited: `an answer of ${target}`,
+        waitedMs: SLOW_MS,
+        limitMs,
+      }),
+  });
   let socket: Duplex | undefined;
   let authentication: Authentication | undefined;
   let refused: unknown;
@@ -134,6 +145,7 @@ async function connectHop(
       through === undefined
         ? await openSocket(hop, limit)
         : await limit.race(through.forward(hop.address, hop.port));
+    heard.open = true;
     const ssh = new NodeSSH();
     const ready = ssh.connect({
       sock: socket as Socket,
@@ -153,6 +165,10 @@ async function connectHop(
       keepaliveInterval: options.keepaliveIntervalMs ?? KEEPALIVE_INTERVAL_MS,
       keepaliveCountMax: 3,
     });
+    // Behind ssh2's own listener, in the same turn: no byte comes in between.
+    socket.once('data', (chunk: Buffer) => {
+      heard.words = chunk;
+    });
     // node-ssh takes its error listener off when it is ready, and has none for what comes after a failure.
     ssh.connection?.on('error', () => undefined);
     await limit.race(ready);
@@ -162,7 +178,7 @@ async function connectHop(
     const attempts = authentication?.attempts;
     // A key that could not be loaded is the better explanation where nothing else was tried.
     const failure = refused ?? (attempts?.tried.length === 0 ? authentication?.failure() : undefined);
-    throw connectError(name, target, failure ?? error, attempts);
+    throw connectError(name, target, failure ?? notSsh(heard) ?? error, attempts);
   } finally {
     limit.stop();
   }

@@ -9,11 +9,20 @@ export interface Deadline {
   stop(): void;
 }
 
-/** @param ms time that all steps have together, in milliseconds */
-export function deadline(ms: number, signal: AbortSignal | undefined, expired: () => Error): Deadline {
+/**
+ * @param ms time that all steps have together, in milliseconds
+ * @param slow called once after `afterMs` of it, unless the deadline was stopped before
+ */
+export function deadline(
+  ms: number,
+  signal: AbortSignal | undefined,
+  expired: () => Error,
+  slow?: { afterMs: number; say: () => void },
+): Deadline {
   let left = ms;
   let since = Date.now();
   let timer: NodeJS.Timeout | undefined;
+  let notice: NodeJS.Timeout | undefined;
   let fail: (error: Error) => void = () => undefined;
   const over = new Promise<never>((_resolve, reject) => {
     fail = reject;
@@ -22,6 +31,8 @@ export function deadline(ms: number, signal: AbortSignal | undefined, expired: (
   const start = (): void => {
     since = Date.now();
     timer = setTimeout(() => fail(expired()), left);
+    const untilSlow = slow === undefined ? 0 : slow.afterMs - (ms - left);
+    if (slow !== undefined && untilSlow > 0 && slow.afterMs < ms) notice = setTimeout(slow.say, untilSlow);
   };
   const abort = (): void => fail(abortedError());
   if (signal?.aborted) abort();
@@ -31,6 +42,7 @@ export function deadline(ms: number, signal: AbortSignal | undefined, expired: (
     race: (promise) => Promise.race([promise, over]),
     paused: async (task) => {
       clearTimeout(timer);
+      clearTimeout(notice);
       left = Math.max(1, left - (Date.now() - since));
       try {
         return await task();
@@ -40,6 +52,7 @@ export function deadline(ms: number, signal: AbortSignal | undefined, expired: (
     },
     stop: () => {
       clearTimeout(timer);
+      clearTimeout(notice);
       signal?.removeEventListener('abort', abort);
     },
   };

@@ -1,6 +1,7 @@
 import type { ClientChannel } from 'ssh2';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { redact } from '../errors/redaction.js';
+import { findBeginning, WITH_MARK } from './beginning.js';
 import type { Connection } from './connection.js';
 import { abortedError } from './deadline.js';
 import { noteSent } from './garbage.js';
@@ -13,13 +14,6 @@ const DEFAULT_OUTPUT_BYTES = 16 * 1024 * 1024;
 /** Milliseconds that a killed command has to end before its channel is closed over it. */
 const KILL_GRACE_MS = 3000;
 const TAIL_BYTES = 2000;
-const PID_LINE = /^keelson-pid:(\d+)\n/m;
-/**
- * Announces the command's pid on stderr and becomes the command. sshd makes each command a session leader, so
- * the pid names a process group; the protocol's own signal request does not work for root and closing the
- * channel kills nothing.
- */
-const WITH_PID = 'echo "keelson-pid:$$" >&2; exec "$@"';
 
 /** A command as it goes over the wire. */
 export interface WireCommand {
@@ -53,12 +47,13 @@ async function run(connection: Connection, command: WireCommand, options: ExecOp
   const started = performance.now();
   const env = Object.entries(options.env ?? {}).map(([key, value]) => `${key}=${value}`);
   const argv = env.length > 0 ? ['env', ...env, ...command.argv] : command.argv;
-  const { channel, exitCode } = await connection.open(quote(['exec', 'sh', '-c', WITH_PID, 'sh', ...argv]));
+  const { channel, exitCode } = await connection.open(quote(['exec', 'sh', '-c', WITH_MARK, 'sh', ...argv]));
 
   const limit = options.maxOutputBytes ?? DEFAULT_OUTPUT_BYTES;
   const stdout = new Output(limit);
-  const stderr = new Output(limit + 64);
-  channel.on('data', (chunk: Buffer) => stdout.add(chunk));
+  const stderr = new Output(limit);
+  const beginning = findBeginning((chunk) => stdout.add(chunk));
+  channel.on('data', (chunk: Buffer) => beginning.add(chunk));
   channel.stderr.on('data', (chunk: Buffer) => stderr.add(chunk));
 
   const ended = await new Promise<{ ending: Ending; code: number | null }>((resolve, reject) => {
@@ -85,13 +80,13 @@ async function run(connection: Connection, command: WireCommand, options: ExecOp
     let killed = false;
     const killOnce = (): void => {
       if (killed || stopped === undefined) return;
-      const pid = PID_LINE.exec(stderr.bytes().toString('latin1'))?.[1];
+      const pid = beginning.pid();
       if (pid === undefined) return;
       killed = true;
       kill(connection, command, pid).catch(() => undefined);
     };
     // The pid of a command stopped at its very start is still on its way.
-    channel.stderr.on('data', () => killOnce());
+    channel.on('data', () => killOnce());
     const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     const timer = timeoutMs > 0 ? setTimeout(() => stop('timed-out'), timeoutMs) : undefined;
     const abort = (): void => stop('aborted');
@@ -118,15 +113,18 @@ async function run(connection: Connection, command: WireCommand, options: ExecOp
     });
   });
 
-  return {
+  const result = {
     host: connection.host,
     command: redact(command.display, options.secrets),
     ...ended,
     stdout: stdout.bytes(),
-    stderr: withoutPidLine(stderr.bytes()),
+    stderr: stderr.bytes(),
     truncated: stdout.truncated || stderr.truncated,
     durationMs: performance.now() - started,
   };
+  if (beginning.pid() === undefined && ended.ending !== 'aborted')
+    throw neverBegan(result, beginning.before(), options);
+  return result;
 }
 
 async function feed(
@@ -159,10 +157,31 @@ async function kill(connection: Connection, command: WireCommand, pid: string): 
   channel.end(command.preamble);
 }
 
-function withoutPidLine(stderr: Buffer): Buffer {
-  const found = PID_LINE.exec(stderr.toString('latin1'));
-  if (found === null) return stderr;
-  return Buffer.concat([stderr.subarray(0, found.index), stderr.subarray(found.index + found[0].length)]);
+/** The login shell did not come to the command: it refuses commands, or waits for something. */
+function neverBegan(result: ExecResult, before: string, options: ExecOptions): KeelsonError {
+  const { host, command, ending, code } = result;
+  const said = { stdout: redact(before, options.secrets), stderr: tail(result.stderr, options.secrets) };
+  const details = { command, ending, code, ...said, durationMs: Math.round(result.durationMs) };
+  if (ending === 'timed-out') {
+    const seconds = Math.round((options.timeoutMs ?? DEFAULT_TIMEOUT_MS) / 1000);
+    return new KeelsonError('DEADLINE', `the login succeeds, but no command began within ${seconds} s`, {
+      host,
+      details,
+      hint: 'log in there by hand to see what it waits for: a start-up file of the shell, or a home directory on a network that is gone',
+    });
+  }
+  const [words] = [said.stdout, said.stderr]
+    .flatMap((text) => text.trim().split('\n'))
+    .filter((line) => line !== '');
+  return new KeelsonError(
+    'REMOTE_COMMAND',
+    `the login succeeds, but its shell runs no commands${words === undefined ? '' : `: ${words.trim()}`}`,
+    {
+      host,
+      details,
+      hint: 'give that user a shell that runs commands (usermod -s /bin/sh USER there), or log in as another: spec.ssh.user',
+    },
+  );
 }
 
 function accept(result: ExecResult, options: ExecOptions): ExecResult {

@@ -25,7 +25,14 @@ export type ConnectEvent =
       fingerprint: string;
       file: string;
     }
-  | { type: 'credential-skipped'; host: string; reason: string };
+  | { type: 'credential-skipped'; host: string; reason: string }
+  /** Someone has been waiting for a host for a while, and goes on waiting. */
+  | { type: 'slow'; host: string; awaited: string; waitedMs: number; limitMs: number };
+
+/** Milliseconds after which a host that lets wait is named. */
+export const SLOW_MS = 3000;
+/** Milliseconds that a host has for the first commands: who it is, and what it is. A busy one takes a second. */
+export const FIRST_ANSWER_MS = 20_000;
 
 export interface ConnectOptions {
   signal?: AbortSignal;

@@ -7,6 +7,7 @@ import { type PutTransport, putFiles } from './put.js';
 import { allOrNothing, quote } from './quote.js';
 import { parseReadAnswer } from './read.js';
 import { buildReadScript } from './read-script.js';
+import { type ConnectOptions, FIRST_ANSWER_MS, SLOW_MS } from './settings.js';
 import { type Elevate, prepareElevation } from './sudo.js';
 import type { ExecOptions, ExecResult, Host, HostFacts, ReadRequest, ReadResult } from './types.js';
 
@@ -18,7 +19,11 @@ const READ_OUTPUT_BYTES = 256 * 1024 * 1024;
 /** A Host over a connection that is ready. */
 export function createSshHost(
   connection: Connection,
-  login: { user: string; sudoPassword?: (() => Promise<string>) | undefined },
+  login: {
+    user: string;
+    sudoPassword?: (() => Promise<string>) | undefined;
+    onEvent?: ConnectOptions['onEvent'] | undefined;
+  },
 ): Host {
   const own: Elevate = (command) => command;
   let elevation: Promise<Elevate> | undefined;
@@ -30,12 +35,18 @@ export function createSshHost(
     connection,
     () => Promise.resolve(own),
     () => root,
+    login.onEvent,
   );
-  const root: Host = login.user === 'root' ? user : hostView(connection, asRoot, () => root);
+  const root: Host = login.user === 'root' ? user : hostView(connection, asRoot, () => root, login.onEvent);
   return user;
 }
 
-function hostView(connection: Connection, elevation: () => Promise<Elevate>, root: () => Host): Host {
+function hostView(
+  connection: Connection,
+  elevation: () => Promise<Elevate>,
+  root: () => Host,
+  onEvent: ConnectOptions['onEvent'],
+): Host {
   const run = async (
     argv: readonly string[],
     display: string,
@@ -61,6 +72,21 @@ function hostView(connection: Connection, elevation: () => Promise<Elevate>, roo
     script: (name, text, options) => runScript(name, text, [], options),
   };
   let facts: Promise<HostFacts> | undefined;
+  /** Says who lets wait. */
+  const named = async <T>(answer: Promise<T>): Promise<T> => {
+    const timer = setTimeout(
+      () =>
+        onEvent?.({
+          type: 'slow',
+          host: connection.host,
+          awaited: 'an answer to the first command',
+          waitedMs: SLOW_MS,
+          limitMs: FIRST_ANSWER_MS,
+        }),
+      SLOW_MS,
+    );
+    return answer.finally(() => clearTimeout(timer));
+  };
 
   return {
     name: connection.host,
@@ -75,7 +101,9 @@ function hostView(connection: Connection, elevation: () => Promise<Elevate>, roo
         request,
       ),
     facts: () => {
-      facts ??= measureFacts((text) => runScript('facts', text, [], {})).catch((error: unknown) => {
+      facts ??= named(
+        measureFacts((text) => runScript('facts', text, [], { timeoutMs: FIRST_ANSWER_MS })),
+      ).catch((error: unknown) => {
         facts = undefined;
         throw withHost(error, connection.host);
       });

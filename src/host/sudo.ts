@@ -1,6 +1,7 @@
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { Connection } from './connection.js';
 import { runCommand, type WireCommand } from './exec.js';
+import { FIRST_ANSWER_MS } from './settings.js';
 
 /** Turns a command into one that root runs. */
 export type Elevate = (command: WireCommand) => WireCommand;
@@ -31,7 +32,7 @@ export async function prepareElevation(
       ],
       display: 'sudo -n -k -- true',
     },
-    { acceptCodes: 'any' },
+    { acceptCodes: 'any', timeoutMs: FIRST_ANSWER_MS },
   );
   const { host } = connection;
   if (probe.code === 10) return (command) => command;

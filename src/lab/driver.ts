@@ -1,4 +1,4 @@
-import type { LabDriverName, LabOptions, LabSpec, LabStatus } from './types.js';
+import type { LabDriverName, LabOptions, LabRequest, LabSpec, LabStatus } from './types.js';
 
 /** Which lab is meant. */
 export interface LabRef {
@@ -15,6 +15,8 @@ export interface LabRef {
  */
 export interface LabDriver {
   readonly name: LabDriverName;
+  /** Refuses what can't be, with USAGE or LAB, before anything is built or written. */
+  check: (request: LabRequest) => Promise<void>;
   /** Makes what is missing and boots what is off; removes nothing. Calling it again after an error goes on. */
   up: (spec: LabSpec, options?: LabOptions) => Promise<LabStatus>;
   status: (lab: LabRef) => Promise<LabStatus>;
@@ -24,6 +26,9 @@ export interface LabDriver {
   stop: (lab: LabRef, node: string, options?: LabOptions) => Promise<void>;
   /** Boots it again: same disks, same host key. */
   start: (lab: LabRef, node: string, options?: LabOptions) => Promise<void>;
-  /** Removes the lab. One that is not there is no error. Returns what was removed, in words. */
-  down: (lab: LabRef, options?: LabOptions) => Promise<string[]>;
+  /**
+   * Removes the lab. One that is not there is no error. Returns what was removed, in words.
+   * @param options with `forget` also a lab whose machines its own program can't remove: they are named and given up
+   */
+  down: (lab: LabRef, options?: LabOptions & { forget?: boolean }) => Promise<string[]>;
 }

@@ -112,4 +112,7 @@ export interface LabSpec {
   box?: string;
 }
 
+/** What can be looked at before there is a bundle. */
+export type LabRequest = Omit<LabSpec, 'kubernetesVersion' | 'bundle'>;
+
 export const DEFAULT_STATE_ROOT = '/var/lib/keelson-lab';

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { address6Of, freeSubnet, planNodes, subnet6Of, virtualAddressOf } from './address-plan.js';
 import { basePath, ensureBase } from './base.js';
 import { bootNode, DEFAULT_BOOT_TIMEOUT_MS } from './boot.js';
 import { cgroupVersion, readHierarchies } from './cgroups.js';
+import { countsOf, requireFamilies, requireLabDirectory, requireSameDirectory } from './check.js';
 import { writeClusterFile } from './cluster-file.js';
 import { openFirewall } from './firewall.js';
 import { loadKernelModules, raiseInotifyLimits, requireRealFilesystem } from './host-limits.js';
@@ -13,7 +14,7 @@ import { type KeyPair, keyPair, knownHostsText, userFiles, writeKnownHosts } fro
 import { hostsFile, nodeLayout } from './layout.js';
 import { withLabLock } from './lock.js';
 import { runningMachines } from './machine.js';
-import { assertLabName, bridgeName } from './names.js';
+import { bridgeName } from './names.js';
 import { makeBridge, readUsedNetworks } from './network.js';
 import { hostsText } from './node-files.js';
 import { seedNode } from './seed.js';
@@ -31,8 +32,7 @@ import { DEFAULT_STATE_ROOT, type LabOptions, type LabSpec, type LabState, type 
  * that does not boot (its console's end is in `details`), LOCKED, ABORTED. After an error, calling it again goes on.
  */
 export async function labUp(spec: LabSpec, options: LabOptions = {}): Promise<LabStatus> {
-  assertLabName(spec.name);
-  requireOwnDirectory(spec);
+  requireLabDirectory(spec);
   await requireLabHost();
   const stateRoot = options.stateRoot ?? DEFAULT_STATE_ROOT;
   return withLabLock(stateRoot, spec.name, () => bringUp(spec, stateRoot, options));
@@ -48,6 +48,7 @@ async function bringUp(spec: LabSpec, stateRoot: string, options: LabOptions): P
   await requireOwnTag(stateRoot, spec.name);
   const before = await readState(stateRoot, spec.name);
   requireSameDirectory(before, spec);
+  requireFamilies(before, spec);
 
   const state = await planState(spec, before, signal);
   await writeState(stateRoot, state);
@@ -121,33 +122,10 @@ function missingKey(node: string): never {
   throw new KeelsonError('BUG', `no host key was made for ${node}`);
 }
 
-/** What `lab down` removes as a whole must be the lab's own. */
-function requireOwnDirectory(spec: LabSpec): void {
-  if (spec.directory.startsWith('/') && basename(spec.directory) === spec.name) return;
-  throw new KeelsonError('USAGE', `${spec.directory} can't be the directory of lab '${spec.name}'`, {
-    hint: "use an absolute path that ends in the lab's name",
-  });
-}
-
-function requireSameDirectory(before: LabState | null, spec: LabSpec): void {
-  if (before === null || before.directory === spec.directory) return;
-  throw new KeelsonError('LAB', `lab '${spec.name}' belongs to ${before.directory}`, {
-    hint: `choose another name, or remove that lab first: keelson lab down --name ${spec.name}`,
-  });
-}
-
 async function planState(spec: LabSpec, before: LabState | null, signal?: AbortSignal): Promise<LabState> {
-  const count = (role: string) => before?.nodes.filter((node) => node.role === role).length ?? 0;
-  const controlPlanes = Math.max(spec.controlPlanes ?? (before === null ? 1 : 0), count('control-plane'));
-  const workers = Math.max(spec.workers ?? (before === null ? 2 : 0), count('worker'));
-  const etcd = Math.max(spec.etcd ?? 0, count('etcd'));
+  const { controlPlanes, workers, etcd } = countsOf(before, spec);
   const subnet = before?.subnet ?? freeSubnet(await readUsedNetworks(signal));
   const subnet6 = before === null && spec.dualStack === true ? subnet6Of(subnet) : before?.subnet6;
-  if (spec.dualStack === true && subnet6 === undefined) {
-    throw new KeelsonError('LAB', `lab '${spec.name}' has IPv4 only`, {
-      hint: `remove it first: keelson lab down --name ${spec.name}`,
-    });
-  }
   return {
     version: 1,
     name: spec.name,

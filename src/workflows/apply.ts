@@ -2,7 +2,6 @@ import type { Emit } from '../engine/events.js';
 import { hostJournal } from '../engine/journal.js';
 import { runTasks } from '../engine/runner.js';
 import type { Plan } from '../engine/types.js';
-import { KeelsonError } from '../errors/keelson-error.js';
 import { APPLY_PHASES } from '../phases/phases.js';
 import { isLeaving, LEAVE_DEFAULTS, runLeaving } from './leave.js';
 import { refuseLocked, withLock } from './lock.js';
@@ -10,6 +9,7 @@ import { makePlan, type PlanSelection } from './plan.js';
 import { runPreflight } from './preflight.js';
 import { refuseBlocked } from './refuse-blocked.js';
 import { reportedRun } from './reported.js';
+import { refuseOtherFile, refuseStale } from './saved-plan.js';
 import type { Session } from './session.js';
 import { refuseOtherVersion } from './upgrade/guard.js';
 
@@ -45,6 +45,9 @@ export async function applyCluster(session: Session, options: ApplyOptions): Pro
   const { context } = session;
   const started = context.now();
   const run = options.run ?? 'apply';
+  if (options.saved !== undefined) {
+    refuseOtherFile(options.saved, { cluster: context.config.name, configDigest: session.configDigest });
+  }
   // Someone else's run is told of at once, not after preflight.
   await refuseLocked(session);
   // Before the lock, which is a file on a host: where preflight fails nothing at all was changed.
@@ -88,28 +91,4 @@ export async function applyCluster(session: Session, options: ApplyOptions): Pro
     });
     return { plan, ...done };
   });
-}
-
-function refuseStale(saved: Plan, current: Plan): void {
-  if (saved.formatVersion !== 1)
-    throw new KeelsonError(
-      'USAGE',
-      `the saved plan has format ${String(saved.formatVersion)}, this keelson reads 1`,
-    );
-  const hint = 'make a new plan with keelson plan --out, look at it, and apply that';
-  if (saved.cluster !== current.cluster || saved.configDigest !== current.configDigest) {
-    throw new KeelsonError('CONFLICT', 'the cluster file is not the one that the plan was made from', {
-      hint,
-    });
-  }
-  const moved = current.tasks.filter(
-    (task, index) => JSON.stringify(task.changes) !== JSON.stringify(saved.tasks[index]?.changes),
-  );
-  if (moved.length === 0 && saved.tasks.length === current.tasks.length) return;
-  const names = moved.map((task) => (task.host === '' ? task.phase : `${task.phase} on ${task.host}`));
-  throw new KeelsonError(
-    'CONFLICT',
-    `reality has moved since the plan was made: ${names.slice(0, 5).join(', ')}`,
-    { hint, details: names },
-  );
 }

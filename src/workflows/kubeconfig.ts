@@ -1,7 +1,7 @@
 import { mkdir, open, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
-import { KeelsonError } from '../errors/keelson-error.js';
+import { KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
 import { localServerUrl } from '../pki/endpoint.js';
 import { readKubeconfig, withServer } from '../pki/kubeconfig.js';
 import { mergeKubeconfig } from './merge-kubeconfig.js';
@@ -65,7 +65,8 @@ export async function saveKubeconfig(text: string, path: string, options: SaveOp
 export async function rewriteFile(path: string, edit: (before: string) => string): Promise<boolean> {
   const file = await realpath(path).catch(() => path);
   const lock = `${file}.lock`;
-  const held = await open(lock, 'wx', 0o600).catch((cause: unknown) => {
+  const held = await open(lock, 'wx', 0o600).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'EEXIST') throw toKeelsonError(cause, file);
     throw new KeelsonError('LOCKED', `${file} is locked by another program`, {
       cause,
       hint: `try again; where nothing writes it, remove ${lock}`,

@@ -1,5 +1,7 @@
+import { presentHosts } from '../config/inventory.js';
 import { didYouMean, nearest } from '../config/suggest.js';
-import type { Phase } from '../engine/phase.js';
+import type { ClusterConfig } from '../config/types.js';
+import { type Phase, targetsOf } from '../engine/phase.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { API, ETCD, ETCD_MEMBER, NODES } from '../phases/artefacts.js';
 import type { KeelsonPhase, PhaseContext } from '../phases/context.js';
@@ -47,6 +49,35 @@ export function phasesNamed(name: string, phases: readonly KeelsonPhase[] = APPL
   const known = [...new Set([...phases.map((phase) => phase.name), ...groups])];
   throw new KeelsonError('USAGE', `there is no phase ${name}${didYouMean(nearest(name, known))}`, {
     hint: 'keelson phase list names all of them',
+  });
+}
+
+/**
+ * Makes sure that at least one of the phases has something to do on one of the hosts, as far as the file tells.
+ * @param hosts undefined for all
+ * @throws USAGE
+ */
+export function refuseNoTarget(
+  phases: readonly KeelsonPhase[],
+  config: ClusterConfig,
+  hosts: readonly string[] | undefined,
+): void {
+  if (hosts === undefined) return;
+  const inventory = presentHosts(config).map(({ name, role }) => ({ name, role }));
+  // Which control plane is the first one shows only there.
+  const isFor = ({ target }: KeelsonPhase) =>
+    target === 'cluster' ||
+    targetsOf(
+      {
+        target:
+          target.endsWith('-control-plane') || target.startsWith('joining-') ? 'control-planes' : target,
+      },
+      { inventory },
+    ).some((name) => hosts.includes(name));
+  if (phases.some(isFor)) return;
+  const names = phases.map(({ name }) => name).join(', ');
+  throw new KeelsonError('USAGE', `${names}: nothing of it is for ${hosts.join(', ')}`, {
+    hint: 'keelson phase list -o wide shows which hosts a phase is for',
   });
 }
 

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { type Bundle, blobPath } from '../bundle/bundle.js';
 import { RELEASES } from '../bundle/releases.js';
 import { type ClusterClient, clusterClient, type KubeObject } from '../cluster/client.js';
@@ -27,6 +26,7 @@ import { readManifests } from './manifest-sources.js';
 import type { OnlineOptions } from './online-bundle.js';
 import { patchesOf } from './patches.js';
 import { registryFiles } from './registry-files.js';
+import { configDigest } from './saved-plan.js';
 
 export interface SessionOptions extends OnlineOptions {
   config: ClusterConfig;
@@ -157,7 +157,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       failures,
       readers: hosts,
       emit,
-      configDigest: digestOf(config),
+      configDigest: configDigest(config),
       effects: {
         host: hostOf,
         secret: (artefact) => secretOf(context, artefact),
@@ -278,10 +278,4 @@ async function bundleOf(options: SessionOptions, emit: (event: EngineEvent) => v
     `the bundle ${config.spec.bundle} is of Kubernetes ${bundle.lock.kubernetesVersion}, the cluster file wants ${wanted}`,
     { hint: `build one with: keelson bundle build --kubernetes-version ${wanted} (there are ${known})` },
   );
-}
-
-function digestOf(config: ClusterConfig): string {
-  return createHash('sha256')
-    .update(JSON.stringify({ ...config, file: null }))
-    .digest('hex');
 }

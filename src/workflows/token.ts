@@ -56,6 +56,11 @@ export async function listTokens(session: Session): Promise<BootstrapTokenSpec[]
     .sort((a, b) => (a.expires ?? '9').localeCompare(b.expires ?? '9') || a.token.localeCompare(b.token));
 }
 
+/** Ids of tokens that are named by them, or as a whole. @throws USAGE for what is neither */
+export function tokenIds(names: readonly string[]): string[] {
+  return [...new Set(names.map((name) => (/^[a-z0-9]{6}$/.test(name) ? name : parseToken(name).id)))];
+}
+
 /**
  * Deletes bootstrap tokens.
  * @param names ids, or whole tokens
@@ -63,7 +68,7 @@ export async function listTokens(session: Session): Promise<BootstrapTokenSpec[]
  * @throws USAGE for what is neither, before anything is deleted; CONFLICT naming those that did not exist
  */
 export async function deleteTokens(session: Session, names: readonly string[]): Promise<string[]> {
-  const ids = names.map((name) => (/^[a-z0-9]{6}$/.test(name) ? name : parseToken(name).id));
+  const ids = tokenIds(names);
   const client = await clusterApi(session);
   const missing: string[] = [];
   for (const id of ids) {

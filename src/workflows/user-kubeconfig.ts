@@ -64,7 +64,8 @@ export async function userKubeconfig(session: Session, spec: UserSpec): Promise<
   return { text, expires: new Date(new X509Certificate(certPem).validTo).toISOString() };
 }
 
-function refuseUnsignable({ groups, ttlMs, by }: UserSpec): void {
+/** @throws USAGE for what the signer does not sign */
+export function refuseUnsignable({ groups, ttlMs, by }: UserSpec): void {
   if (by === 'csr' && groups.includes('system:masters')) {
     throw new KeelsonError('USAGE', 'the cluster signs nobody into system:masters', {
       hint: 'give another group rights by a ClusterRoleBinding, or sign with --by ca',

@@ -36,6 +36,10 @@ export interface TestServerOptions {
   user?: string;
   /** Accept TCP connections and never say a word. */
   mute?: boolean;
+  /** What it says to everybody, in place of SSH. */
+  says?: string;
+  /** Login shell, as argv before the command; default /bin/sh -c. */
+  shell?: readonly string[];
 }
 
 export function generateKey(): { openssh: string; public: Buffer } {
@@ -87,7 +91,11 @@ export async function startSshServer(options: TestServerOptions = {}): Promise<T
           sessions.open -= 1;
         });
         session.on('exec', (acceptExec, _reject, info) => {
-          const child = runShell(acceptExec(), info.command, options.env ?? process.env);
+          const child = runShell(
+            acceptExec(),
+            [...(options.shell ?? ['/bin/sh', '-c']), info.command],
+            options.env ?? process.env,
+          );
           children.add(child);
           child.on('close', () => children.delete(child));
         });
@@ -112,7 +120,8 @@ export async function startSshServer(options: TestServerOptions = {}): Promise<T
     sockets.add(socket);
     socket.on('error', () => undefined);
     socket.on('close', () => sockets.delete(socket));
-    if (!options.mute) server.injectSocket(socket);
+    if (options.says !== undefined) socket.end(options.says);
+    else if (!options.mute) server.injectSocket(socket);
   });
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
   const { port } = listener.address() as AddressInfo;
@@ -158,8 +167,12 @@ export async function startSshServer(options: TestServerOptions = {}): Promise<T
 }
 
 /** Like sshd: each command in a session of its own, and its ending told as code or signal. */
-function runShell(channel: ServerChannel, command: string, env: NodeJS.ProcessEnv): ChildProcess {
-  const child = spawn('/bin/sh', ['-c', command], { detached: true, env, stdio: ['pipe', 'pipe', 'pipe'] });
+function runShell(
+  channel: ServerChannel,
+  [program = '', ...argv]: readonly string[],
+  env: NodeJS.ProcessEnv,
+): ChildProcess {
+  const child = spawn(program, argv, { detached: true, env, stdio: ['pipe', 'pipe', 'pipe'] });
   channel.on('error', () => undefined);
   child.stdin.on('error', () => undefined);
   channel.pipe(child.stdin);

@@ -8,6 +8,7 @@ import { duration } from '../../report/table.js';
 import { applyCluster } from '../../workflows/apply.js';
 import { leavingOut } from '../../workflows/leaving-out.js';
 import { makePlan } from '../../workflows/plan.js';
+import { configDigest, parsePlan, refuseOtherFile } from '../../workflows/saved-plan.js';
 import {
   BUNDLE_OPTION,
   CLUSTER_OPTIONS,
@@ -16,9 +17,10 @@ import {
   ownerOf,
   PREFLIGHT_OPTIONS,
   type Work,
+  withBundle,
   withSession,
 } from '../cluster-options.js';
-import { defineCommand } from '../command.js';
+import { type CliIO, defineCommand } from '../command.js';
 import { failedBefore, rememberFailed } from '../failed-hosts.js';
 
 export const command = defineCommand({
@@ -51,6 +53,11 @@ export const command = defineCommand({
       throw new KeelsonError('USAGE', 'a saved plan is applied to all of its hosts', {
         hint: 'leave the plan out, or --continue-on-error and --retry-failed',
       });
+    const saved = file === undefined ? undefined : await readPlan(file, io);
+    if (saved !== undefined) {
+      const digest = configDigest(withBundle(config, options.bundle, io));
+      refuseOtherFile(saved, { cluster: config.name, configDigest: digest });
+    }
     const { hosts } = options.retryFailed
       ? { hosts: await failedBefore(config, io) }
       : hostSelection(options.host, config);
@@ -61,9 +68,8 @@ export const command = defineCommand({
           const plan = await makePlan(session, selected);
           return { data: plan, text: planText(plan, { diffs: true }) };
         }
-        const saved = file === undefined ? {} : { saved: await readPlan(resolve(io.cwd, file)) };
         const result = await applyCluster(session, {
-          ...saved,
+          ...(saved === undefined ? {} : { saved }),
           ...selected,
           stop: io.stop,
           owner: ownerOf(),
@@ -92,33 +98,14 @@ export const command = defineCommand({
   },
 });
 
-async function readPlan(file: string): Promise<Plan> {
-  const hint = 'make one with keelson plan --out FILE';
-  let saved: unknown;
-  try {
-    saved = JSON.parse(await readFile(file, 'utf8'));
-  } catch (cause) {
-    throw new KeelsonError('USAGE', `${file} is no saved plan`, { cause, hint });
-  }
-  if (!isPlan(saved)) throw new KeelsonError('USAGE', `${file} is no saved plan`, { hint });
-  return saved;
-}
-
-/** What a plan is found again by; the changes are made anew and compared, never taken from the file. */
-function isPlan(saved: unknown): saved is Plan {
-  if (typeof saved !== 'object' || saved === null) return false;
-  const { formatVersion, cluster, configDigest, tasks } = saved as Partial<Record<keyof Plan, unknown>>;
-  return (
-    formatVersion === 1 && typeof cluster === 'string' && typeof configDigest === 'string' && isTasks(tasks)
-  );
-}
-
-function isTasks(tasks: unknown): boolean {
-  return (
-    Array.isArray(tasks) &&
-    tasks.every(
-      (task: unknown) =>
-        typeof task === 'object' && task !== null && Array.isArray((task as { changes?: unknown }).changes),
-    )
-  );
+async function readPlan(file: string, io: CliIO): Promise<Plan> {
+  const path = resolve(io.cwd, file);
+  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    const why = cause.code === 'ENOENT' ? 'there is no such file' : 'can’t be read';
+    throw new KeelsonError('USAGE', `${path}: ${why}`, {
+      cause,
+      hint: 'name a plan that keelson plan --out FILE saved',
+    });
+  });
+  return parsePlan(text, path);
 }

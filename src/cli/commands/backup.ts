@@ -7,6 +7,7 @@ import { backupCluster } from '../../workflows/backup.js';
 import { CLUSTER_OPTIONS, clusterConfig, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 import { ENCRYPT_OPTIONS, encryptionOf } from '../encryption-options.js';
+import { outputFile } from '../output-path.js';
 
 export const command = defineCommand({
   name: 'backup',
@@ -20,8 +21,9 @@ the format of age, and never on a disk otherwise. age --decrypt FILE | tar -x op
     ...ENCRYPT_OPTIONS,
   },
   run: async ({ options, io, global }) => {
-    if (options.out === undefined) throw new KeelsonError('USAGE', 'name the file to write with --out');
-    const file = resolve(io.cwd, options.out);
+    if (options.out === undefined)
+      throw new KeelsonError('USAGE', 'no file was named', { hint: 'say --out FILE' });
+    const file = await outputFile(options.out, io, { makesFolder: true, isNew: true });
     const encryption = await encryptionOf(options, io);
     if (encryption === null) {
       throw new KeelsonError('USAGE', 'a backup holds the keys of the cluster, so it has to be encrypted', {

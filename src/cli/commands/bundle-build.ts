@@ -4,7 +4,7 @@ import { buildBundleWithProgress } from '../build-bundle.js';
 import { ARCHIVE_OPTIONS, requireArchive } from '../bundle-options.js';
 import { bundleDir, DEFAULT_KUBERNETES_VERSION } from '../cache.js';
 import { defineCommand } from '../command.js';
-import { writeArchive } from '../write-archive.js';
+import { archiveTarget, writeArchive } from '../write-archive.js';
 
 export const command = defineCommand({
   name: 'bundle build',
@@ -36,6 +36,7 @@ export const command = defineCommand({
       : `v${options.kubernetesVersion}`;
     const archive = options.out !== undefined && isArchiveName(options.out) ? options.out : undefined;
     requireArchive(archive, options);
+    const target = archive === undefined ? null : await archiveTarget({ ...options, out: archive }, io);
     const outDir =
       options.out === undefined || archive !== undefined
         ? bundleDir(io, version)
@@ -45,7 +46,7 @@ export const command = defineCommand({
       io,
       global,
     );
-    if (archive !== undefined) return writeArchive(bundle, { ...options, out: archive }, io, global);
+    if (target !== null) return writeArchive(bundle, target, io, global);
     return { data: { dir: bundle.dir, lock: bundle.lock }, text: `${bundle.dir}\n` };
   },
 });

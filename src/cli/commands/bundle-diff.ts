@@ -1,8 +1,9 @@
 import { writeDelta } from '../../bundle/carry/delta.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { bytes } from '../../report/table.js';
-import { ARCHIVE_OPTIONS, bundleArgument, bytesProgress, outputFile, sizeOption } from '../bundle-options.js';
+import { ARCHIVE_OPTIONS, bundleArgument, bytesProgress, sizeOption } from '../bundle-options.js';
 import { defineCommand } from '../command.js';
+import { outputFile } from '../output-path.js';
 
 export const command = defineCommand({
   name: 'bundle diff',
@@ -20,9 +21,11 @@ export const command = defineCommand({
       throw new KeelsonError('USAGE', 'two bundles and --out are needed', {
         hint: 'keelson bundle diff OLD NEW --out DELTA.tar',
       });
+    const file = await outputFile(options.out, io);
+    const partBytes = sizeOption(options.split);
     const written = await writeDelta(await bundleArgument(from, io), await bundleArgument(to, io), {
-      file: await outputFile(options.out, io),
-      partBytes: sizeOption(options.split),
+      file,
+      partBytes,
       onProgress: bytesProgress(options.out, io, global),
       signal: io.stop,
     });

@@ -1,7 +1,7 @@
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { ARCHIVE_OPTIONS, bundleArgument } from '../bundle-options.js';
 import { defineCommand } from '../command.js';
-import { writeArchive } from '../write-archive.js';
+import { archiveTarget, writeArchive } from '../write-archive.js';
 
 export const command = defineCommand({
   name: 'bundle export',
@@ -16,6 +16,7 @@ export const command = defineCommand({
   run: async ({ args, options, io, global }) => {
     if (options.out === undefined)
       throw new KeelsonError('USAGE', 'no file was named', { hint: 'say --out FILE.tar' });
-    return writeArchive(await bundleArgument(args[0], io), { ...options, out: options.out }, io, global);
+    const target = await archiveTarget({ ...options, out: options.out }, io);
+    return writeArchive(await bundleArgument(args[0], io), target, io, global);
   },
 });

@@ -1,8 +1,8 @@
 import { access, writeFile } from 'node:fs/promises';
 import { generateBundleKey } from '../../bundle/signature.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
-import { outputFile } from '../bundle-options.js';
 import { defineCommand } from '../command.js';
+import { outputFile } from '../output-path.js';
 
 export const command = defineCommand({
   name: 'bundle keygen',
@@ -33,7 +33,12 @@ export const command = defineCommand({
         throw new KeelsonError('USAGE', `${path} is there already`, { hint: 'keys are never written over' });
     }
     const { privateKey, publicKey, keyId } = generateBundleKey(
-      options.passphrase ? await io.askSecret('passphrase of the new key') : undefined,
+      options.passphrase
+        ? await io.askSecret(
+            'passphrase of the new key',
+            'run this from a terminal, or leave --passphrase out',
+          )
+        : undefined,
     );
     await writeFile(file, privateKey, { mode: 0o600, flag: 'wx' });
     await writeFile(`${file}.pub`, publicKey, { mode: 0o644, flag: 'wx' });

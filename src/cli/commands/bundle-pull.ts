@@ -10,7 +10,7 @@ import { cacheDir, DEFAULT_KUBERNETES_VERSION, upstreamDir } from '../cache.js';
 import { defineCommand } from '../command.js';
 import { isOciTarget, withOciTarget } from '../oci-target.js';
 import { WEB_OPTIONS, webOptions } from '../web-options.js';
-import { writeArchive } from '../write-archive.js';
+import { archiveTarget, writeArchive } from '../write-archive.js';
 
 export const command = defineCommand({
   name: 'bundle pull',
@@ -58,11 +58,12 @@ count, and so do logins of docker, podman and skopeo. oci://registry/repository:
     const architecture = options.arch === 'arm64' ? 'arm64' : 'amd64';
     const archive = out !== undefined && isArchiveName(out) ? out : undefined;
     requireArchive(archive, options);
+    const target = archive === undefined ? null : await archiveTarget({ ...options, out: archive }, io);
     const [address] = args;
     const outDir = (kept: (exact: string) => string) => (exact: string) =>
       out === undefined || archive !== undefined ? kept(exact) : resolve(io.cwd, out);
     const bundle = await (address === undefined ? upstream() : fromRegistry(address));
-    if (archive !== undefined) return writeArchive(bundle, { ...options, out: archive }, io, global);
+    if (target !== null) return writeArchive(bundle, target, io, global);
     return { data: { dir: bundle.dir, lock: bundle.lock }, text: `${bundle.dir}\n` };
 
     async function upstream() {

@@ -27,9 +27,7 @@ export const command = defineCommand({
     passwordFile: { flags: '--password-file <file>', description: 'file with the password', kind: 'string' },
   },
   run: async ({ args, options, io, global }) => {
-    const bundles = await Promise.all(
-      (args.length === 0 ? [undefined] : args).map((path) => bundleArgument(path, io)),
-    );
+    const { host, port } = listenAddress(options.listen);
     const { tlsCert, tlsKey, username, passwordFile } = options;
     const [cert, key, password] = await Promise.all(
       [tlsCert, tlsKey, passwordFile].map((file) => textOf(file, io)),
@@ -38,6 +36,9 @@ export const command = defineCommand({
       throw new KeelsonError('USAGE', 'half of a pair is missing', {
         hint: 'say --tls-cert with --tls-key, and --username with --password-file',
       });
+    const bundles = await Promise.all(
+      (args.length === 0 ? [undefined] : args).map((path) => bundleArgument(path, io)),
+    );
     const write = bundleLine(io, global);
     const server = bundleServer(bundles, {
       ...(cert === undefined || key === undefined ? {} : { tls: { cert, key } }),
@@ -48,9 +49,7 @@ export const command = defineCommand({
         if (global.verbose) write(line);
       },
     });
-    const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(options.listen) ?? [];
-    if (port === '') throw new KeelsonError('USAGE', `--listen ${options.listen}: has no port`);
-    server.listen(Number(port), ...(host === '' ? [] : [host.replace(/^\[(.*)\]$/, '$1')]));
+    server.listen(port, ...(host === '' ? [] : [host.replace(/^\[(.*)\]$/, '$1')]));
     await Promise.race([
       once(server, 'listening'),
       once(server, 'error').then(([cause]) => {
@@ -74,6 +73,19 @@ export const command = defineCommand({
 async function textOf(file: string | undefined, io: CliIO): Promise<string | undefined> {
   if (file === undefined) return undefined;
   return readFile(resolve(io.cwd, file), 'utf8').catch((cause: unknown) => {
-    throw new KeelsonError('USAGE', `${file}: can't be read`, { cause });
+    throw new KeelsonError('USAGE', `${file}: can't be read`, { cause, hint: 'name a file that is there' });
   });
+}
+
+/** `127.0.0.1:5000`, `[::1]:5000`, or `:5000` for all addresses, which gives host ''. @throws USAGE */
+function listenAddress(text: string): { host: string; port: number } {
+  const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(text) ?? [];
+  if (port !== '' && Number(port) <= 65_535) return { host, port: Number(port) };
+  throw new KeelsonError(
+    'USAGE',
+    `--listen ${text}: ${port === '' ? 'has no port' : 'there is no such port'}`,
+    {
+      hint: 'write 127.0.0.1:5000, or :5000 for all addresses',
+    },
+  );
 }

@@ -5,7 +5,7 @@ import { SIGNATURE_FILE } from '../../bundle/signature.js';
 import { writeWhole } from '../../bundle/store.js';
 import { verifyBundle } from '../../bundle/verify.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
-import { ARCHIVE_OPTIONS, bundlePath, signedPapers } from '../bundle-options.js';
+import { ARCHIVE_OPTIONS, bundlePath, signedPapers, signingKey } from '../bundle-options.js';
 import { defineCommand } from '../command.js';
 
 export const command = defineCommand({
@@ -25,8 +25,9 @@ export const command = defineCommand({
       throw new KeelsonError('USAGE', `${dir} is a file`, {
         hint: 'sign the directory, or say --sign-key when exporting',
       });
+    const key = await signingKey(options.key, io);
     const { bundle } = await verifyBundle(dir, io.stop);
-    const { sbom, signature } = await signedPapers(bundle, options.key, io);
+    const { sbom, signature } = await signedPapers(bundle, key);
     await writeWhole(join(dir, SBOM_FILE), sbom);
     await writeWhole(join(dir, SIGNATURE_FILE), signature ?? '');
     return { data: { dir }, text: `${dir}: signed\n` };

@@ -15,6 +15,7 @@ import { certificateRequests, readSigned, writeRequests } from '../../workflows/
 import { changesIn } from '../../workflows/plan.js';
 import { CLUSTER_OPTIONS, clusterConfig, ownerOf, withSession } from '../cluster-options.js';
 import { type CliIO, defineCommand } from '../command.js';
+import { outputDirectory } from '../output-path.js';
 
 export const command = defineCommand({
   name: 'certs renew',
@@ -52,7 +53,7 @@ the new one.`,
     const names = args.flat();
     const wanted = namesToRenew(config, { names });
     if (options.csrOnly !== undefined) {
-      const folder = resolve(io.cwd, options.csrOnly);
+      const folder = await outputDirectory(options.csrOnly, io);
       const requests = await withSession(
         options,
         io,

@@ -44,6 +44,11 @@ that nothing is of the old one alone, drop it. Interrupted, the same command goe
     const wanted = back ? [] : wantedOf(what);
     const rule = RULES.find((name) => name === options.restartWorkloads);
     const until = FORWARD.find((step) => step === options.until);
+    if (!options.plan && !options.yes && !io.terminal) {
+      throw new KeelsonError('USAGE', 'a rotation is to be confirmed, and there is no terminal to ask on', {
+        hint: 'look at keelson certs rotate --plan, then give --yes',
+      });
+    }
     return withSession(
       options,
       io,

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { controlPlanes } from '../../config/inventory.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { bytes, duration } from '../../report/table.js';
@@ -6,6 +5,7 @@ import { type SnapshotResult, takeSnapshot } from '../../workflows/etcd-snapshot
 import { CLUSTER_OPTIONS, clusterConfig, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 import { ENCRYPT_OPTIONS, encryptionOf } from '../encryption-options.js';
+import { outputDirectory } from '../output-path.js';
 
 export const command = defineCommand({
   name: 'etcd snapshot',
@@ -27,8 +27,11 @@ format of age before it reaches the disk.`,
   run: async ({ options, io, global }) => {
     const { keep } = options;
     if (keep !== undefined && (!Number.isInteger(keep) || keep < 1))
-      throw new KeelsonError('USAGE', '--keep takes a whole number from 1 on');
+      throw new KeelsonError('USAGE', '--keep takes a whole number from 1 on', {
+        hint: 'leave it out to keep all',
+      });
     const config = await clusterConfig(options.config, io);
+    const directory = await outputDirectory(options.to, io);
     const encryption = await encryptionOf(options, io);
     return withSession(
       options,
@@ -36,7 +39,7 @@ format of age before it reaches the disk.`,
       global,
       async ({ session }) => {
         const result = await takeSnapshot(session, {
-          directory: resolve(io.cwd, options.to),
+          directory,
           ...(encryption === null ? {} : { encryption }),
           ...(keep === undefined ? {} : { keep }),
         });

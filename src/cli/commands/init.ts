@@ -8,6 +8,7 @@ import {
   clusterConfig,
   ownerOf,
   PREFLIGHT_OPTIONS,
+  requireUpload,
   UPLOAD_OPTIONS,
   withSession,
 } from '../cluster-options.js';
@@ -22,6 +23,7 @@ export const command = defineCommand({
   run: async ({ options, io, global }) => {
     const config = await clusterConfig(options.config, io);
     const { name } = firstControlPlane(config);
+    requireUpload(options);
     const key = options.uploadCerts ? certificateKeyOf(options.certificateKey, config) : undefined;
     const shown = options.skipCertificateKeyPrint ? undefined : key;
     return withSession(

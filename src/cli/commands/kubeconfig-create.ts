@@ -1,10 +1,10 @@
-import { resolve } from 'node:path';
 import { parseGoDuration } from '../../config/go-duration.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { saveKubeconfig } from '../../workflows/kubeconfig.js';
-import { userKubeconfig } from '../../workflows/user-kubeconfig.js';
+import { refuseUnsignable, userKubeconfig } from '../../workflows/user-kubeconfig.js';
 import { CLUSTER_OPTIONS, clusterConfig, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
+import { outputFile } from '../output-path.js';
 
 /** A day's work. */
 const DEFAULT_TTL = '8h0m0s';
@@ -61,6 +61,10 @@ certificate can't be revoked: keep --ttl short.`,
     const config = await clusterConfig(options.config, io);
     const by = options.by === 'ca' ? 'ca' : 'csr';
     const spec = { user, groups: options.groups, ttlMs: ttl.ms, by } as const;
+    refuseUnsignable(spec);
+    const out = options.out ?? `${user.replaceAll(/[^\w.@-]/g, '_')}.kubeconfig`;
+    const file =
+      out === '-' ? null : await outputFile(out, io, { makesFolder: true, isNew: !options.replace });
     const { text, expires } = await withSession(
       options,
       io,
@@ -69,8 +73,7 @@ certificate can't be revoked: keep --ttl short.`,
       { config, quiet: true, bundleOptional: true, hosts: [] },
     );
     const who = { cluster: config.name, user, groups: options.groups, expires };
-    if (options.out === '-') return { data: { ...who, kubeconfig: text }, text };
-    const file = resolve(io.cwd, options.out ?? `${user.replaceAll(/[^\w.@-]/g, '_')}.kubeconfig`);
+    if (file === null) return { data: { ...who, kubeconfig: text }, text };
     await saveKubeconfig(text, file, { merge: false, replace: options.replace, use: false });
     return { data: { ...who, file }, text: `${file} written: ${user}, until ${expires}` };
   },

@@ -5,6 +5,7 @@ import { adminKubeconfig, isReachable, saveKubeconfig } from '../../workflows/ku
 import { renamedKubeconfig } from '../../workflows/merge-kubeconfig.js';
 import { CLUSTER_OPTIONS, clusterConfig, withSession } from '../cluster-options.js';
 import { type CliIO, defineCommand } from '../command.js';
+import { outputFile } from '../output-path.js';
 
 export const command = defineCommand({
   name: 'kubeconfig',
@@ -32,6 +33,7 @@ export const command = defineCommand({
   },
   run: async ({ options, io, global }) => {
     const config = await clusterConfig(options.config, io);
+    const file = await fileOf(options, io);
     const admin = await withSession(options, io, global, async ({ session }) => adminKubeconfig(session), {
       config,
       quiet: true,
@@ -42,9 +44,7 @@ export const command = defineCommand({
     const text = name === undefined ? admin : renamedKubeconfig(admin, name);
     const { server, reachable } = await isReachable(text);
     if (!reachable) io.stderr.write(tunnelHint(config, server));
-    if (options.out === undefined && !options.merge)
-      return { data: { server, reachable, kubeconfig: text }, text };
-    const file = options.out === undefined ? defaultFile(io) : resolve(io.cwd, options.out);
+    if (file === null) return { data: { server, reachable, kubeconfig: text }, text };
     const changed = await saveKubeconfig(text, file, options);
     return {
       data: { file, changed, server, reachable, context: name ?? null },
@@ -54,6 +54,15 @@ export const command = defineCommand({
     };
   },
 });
+
+/** The file to write; null for stdout. */
+async function fileOf(
+  options: { out: string | undefined; merge: boolean },
+  io: CliIO,
+): Promise<string | null> {
+  if (options.out === undefined && !options.merge) return null;
+  return outputFile(options.out ?? defaultFile(io), io, { makesFolder: true });
+}
 
 function defaultFile(io: CliIO): string {
   const [first] = (io.env.KUBECONFIG ?? '').split(delimiter).filter((part) => part !== '');

@@ -1,19 +1,12 @@
 import { chmod, copyFile, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { type Bundle, blobPath, fileByName } from '../../bundle/bundle.js';
+import { releaseFor } from '../../bundle/releases.js';
 import { nodeHosts } from '../../config/inventory.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
-import { parseLabNetwork } from '../../lab/lab-network.js';
 import { assertLabName } from '../../lab/names.js';
-import { installPackages, isDebian, missingLabTools, requireRoot } from '../../lab/tools.js';
-import {
-  LAB_DRIVERS,
-  LAB_ENDPOINTS,
-  LAB_PROXY_MODES,
-  type LabDriverName,
-  type LabNetwork,
-  type LabSpec,
-} from '../../lab/types.js';
+import { installPackages, isDebian, missingLabTools } from '../../lab/tools.js';
+import type { LabDriverName } from '../../lab/types.js';
 import { localServerUrl } from '../../pki/endpoint.js';
 import { withServer } from '../../pki/kubeconfig.js';
 import { duration } from '../../report/table.js';
@@ -27,7 +20,9 @@ import { ownerOf, withSession } from '../cluster-options.js';
 import type { CliIO, GlobalOptions } from '../command.js';
 import { defineCommand } from '../command.js';
 import { labDriver, labRef } from '../lab-driver.js';
+import { MACHINE_OPTIONS, machinesOf, requireFile } from '../lab-machines.js';
 import { LAB_OPTIONS, labCacheDir, labProgress } from '../lab-options.js';
+import { outputDirectory } from '../output-path.js';
 
 export const command = defineCommand({
   name: 'lab up',
@@ -36,66 +31,7 @@ export const command = defineCommand({
     'systemd-nspawn needs root on Linux; --driver vagrant needs Vagrant with VirtualBox or libvirt. Builds the bundle at the first run (about a quarter of an hour); missing Debian packages are installed.',
   options: {
     ...LAB_OPTIONS,
-    controlPlanes: {
-      flags: '--control-planes <n>',
-      description: 'number of control planes (default 1)',
-      kind: 'number',
-    },
-    driver: {
-      flags: '--driver <driver>',
-      description: 'what makes the machines (default nspawn, or what the lab was made with)',
-      kind: 'string',
-      choices: LAB_DRIVERS,
-    },
-    profile: {
-      flags: '--profile <profile>',
-      description: 'vagrant: single, small (1+2, default) or ha (3+2)',
-      kind: 'string',
-    },
-    provider: {
-      flags: '--provider <provider>',
-      description: 'vagrant: virtualbox or libvirt (default: Vagrant’s choice)',
-      kind: 'string',
-    },
-    box: {
-      flags: '--box <box>',
-      description: 'vagrant: debian12 (default), debian13, ubuntu24.04, rocky9, or the name of any box',
-      kind: 'string',
-    },
-    workers: { flags: '--workers <n>', description: 'number of workers (default 2)', kind: 'number' },
-    endpoint: {
-      flags: '--endpoint <provider>',
-      description: 'how the API is reached (default external with several control planes)',
-      kind: 'string',
-      choices: LAB_ENDPOINTS,
-    },
-    network: {
-      flags: '--network <network>',
-      description:
-        'pod network: flannel:vxlan (default), flannel:vxlan+direct, flannel:host-gw, flannel:wireguard, calico:bgp|ipip|vxlan|mixed, none',
-      kind: 'string',
-    },
-    calicoManifest: {
-      flags: '--calico-manifest <file>',
-      description: "Calico's published manifest, for --network calico:…",
-      kind: 'string',
-    },
-    proxyMode: {
-      flags: '--proxy-mode <mode>',
-      description: 'mode of kube-proxy (default iptables)',
-      kind: 'string',
-      choices: LAB_PROXY_MODES,
-    },
-    etcd: {
-      flags: '--etcd <n>',
-      description: 'machines for an etcd outside of the control planes (default none)',
-      kind: 'number',
-    },
-    dualStack: {
-      flags: '--dual-stack',
-      description: 'machines with IPv6 addresses beside, and a cluster of both families',
-      kind: 'boolean',
-    },
+    ...MACHINE_OPTIONS,
     kubernetesVersion: {
       flags: '--kubernetes-version <version>',
       description: `exact version (default ${DEFAULT_KUBERNETES_VERSION}, or the bundle’s)`,
@@ -113,21 +49,25 @@ export const command = defineCommand({
     const started = Date.now();
     const lab = labRef(io, options.name);
     const driver = await labDriver(io, lab, options.driver as LabDriverName | undefined);
-    const machines = machinesOf(options, driver.name, io.cwd);
-    if (driver.name === 'nspawn') {
-      requireRoot();
-      await installLabTools(io);
-    }
     const { directory } = lab;
-    const bundle = await bundleOf(options, io, global);
+    const request = {
+      name: options.name,
+      directory,
+      cacheDir: labCacheDir(io),
+      ...machinesOf(options, driver.name, io.cwd),
+    };
+    // All that can be refused is, before programs are installed and a bundle is compiled for a quarter of an hour.
+    await driver.check(request);
+    await outputDirectory(directory, io);
+    await requireFile(options.calicoManifest, io);
+    const bundleFor = await bundleOf(options, io, global);
+    if (driver.name === 'nspawn') await installLabTools(io);
+    const bundle = await bundleFor();
     const status = await driver.up(
       {
-        name: options.name,
-        directory,
-        cacheDir: labCacheDir(io),
+        ...request,
         kubernetesVersion: bundle.lock.kubernetesVersion,
         bundle: options.bundle === undefined ? bundle.dir : resolve(io.cwd, options.bundle),
-        ...machines,
       },
       { onEvent: labProgress(io, global), signal: io.stop },
     );
@@ -151,7 +91,10 @@ export const command = defineCommand({
   },
 });
 
-/** The bundle at hand, or one that is built. @throws USAGE for a bundle of another version than asked for */
+/**
+ * The bundle at hand, or how one is built.
+ * @throws USAGE for a bundle of another version than asked for; BUNDLE for a version that can't be built
+ */
 async function bundleOf(
   {
     bundle: path,
@@ -159,66 +102,20 @@ async function bundleOf(
   }: { bundle: string | undefined; kubernetesVersion: string | undefined },
   io: CliIO,
   global: GlobalOptions,
-): Promise<Bundle> {
+): Promise<() => Promise<Bundle>> {
   const version = asked === undefined || asked.startsWith('v') ? asked : `v${asked}`;
   if (path === undefined) {
     const kubernetesVersion = version ?? DEFAULT_KUBERNETES_VERSION;
+    releaseFor(kubernetesVersion);
     const request = { kubernetesVersion, outDir: bundleDir(io, kubernetesVersion), installMissing: true };
-    return buildBundleWithProgress(request, io, global);
+    return () => buildBundleWithProgress(request, io, global);
   }
   const bundle = await bundleArgument(path, io);
   const { lock } = bundle;
-  if (version === undefined || version === lock.kubernetesVersion) return bundle;
+  if (version === undefined || version === lock.kubernetesVersion) return async () => bundle;
   throw new KeelsonError('USAGE', `${path} is of Kubernetes ${lock.kubernetesVersion}, not ${version}`, {
     hint: 'leave --kubernetes-version out, or name another bundle',
   });
-}
-
-function networkOf({ network, calicoManifest }: MachineOptions, cwd: string): LabNetwork | undefined {
-  if (network === undefined) return undefined;
-  return parseLabNetwork(network, calicoManifest === undefined ? undefined : resolve(cwd, calicoManifest));
-}
-
-interface MachineOptions {
-  controlPlanes: number | undefined;
-  workers: number | undefined;
-  endpoint: string | undefined;
-  network: string | undefined;
-  calicoManifest: string | undefined;
-  proxyMode: string | undefined;
-  etcd: number | undefined;
-  dualStack: boolean;
-  profile: string | undefined;
-  provider: string | undefined;
-  box: string | undefined;
-}
-
-/**
- * What was asked of the machines, without what was left open.
- * @throws USAGE for an option that is another driver's
- */
-function machinesOf(options: MachineOptions, driver: LabDriverName, cwd: string): Partial<LabSpec> {
-  const { controlPlanes, workers, etcd, dualStack, profile, provider, box } = options;
-  const vagrant = { profile, provider, box };
-  const endpoint = LAB_ENDPOINTS.find((known) => known === options.endpoint);
-  const proxyMode = LAB_PROXY_MODES.find((known) => known === options.proxyMode);
-  const network = networkOf(options, cwd);
-  const counts = {
-    ...{ controlPlanes, workers, etcd, endpoint, network, proxyMode },
-    ...(dualStack ? { dualStack } : {}),
-  };
-  const others = driver === 'vagrant' ? counts : vagrant;
-  if (Object.values(others).some((value) => value !== undefined)) {
-    throw driver === 'vagrant'
-      ? new KeelsonError('USAGE', 'a profile says what a Vagrant lab has: machines, endpoint and network', {
-          hint: 'use --profile single, small or ha in place of --control-planes, --workers, --etcd, --dual-stack, --endpoint, --network and --proxy-mode',
-        })
-      : new KeelsonError('USAGE', '--profile, --provider and --box are for Vagrant', {
-          hint: 'add --driver vagrant, or use --control-planes, --workers and --endpoint',
-        });
-  }
-  const given = Object.entries({ ...counts, ...vagrant }).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given);
 }
 
 async function bringUp(file: string, kubeconfig: string, io: CliIO, global: GlobalOptions): Promise<void> {

@@ -3,7 +3,7 @@ import { uploadCerts } from '../../phases/join/upload-certs.js';
 import { planText } from '../../report/plan-text.js';
 import { duration } from '../../report/table.js';
 import { planPhases, runPhases } from '../../workflows/phase-run.js';
-import { PREFLIGHT, phasesNamed } from '../../workflows/phase-selection.js';
+import { PREFLIGHT, phasesNamed, refuseNoTarget } from '../../workflows/phase-selection.js';
 import { findingsTable, runPreflight } from '../../workflows/preflight.js';
 import {
   CLUSTER_OPTIONS,
@@ -32,12 +32,21 @@ export const command = defineCommand({
   },
   run: async ({ args, options, io, global }) => {
     const [name] = args;
-    if (name === undefined) throw new KeelsonError('USAGE', 'no phase was named');
+    if (name === undefined)
+      throw new KeelsonError('USAGE', 'no phase was named', { hint: 'keelson phase list names all of them' });
     const preflight = name === PREFLIGHT.name;
     const phases = preflight ? [] : phasesNamed(name);
     const config = await clusterConfig(options.config, io);
     const hosts = hostSelection(options.host, config);
+    if (!preflight) refuseNoTarget(phases, config, hosts.hosts);
     const uploads = phases.some((phase) => phase.name === uploadCerts.name);
+    if (
+      !uploads &&
+      (options.uploadCerts || options.certificateKey !== undefined || options.skipCertificateKeyPrint)
+    )
+      throw new KeelsonError('USAGE', `${name} uploads no certificates`, {
+        hint: `leave --upload-certs and --certificate-key out, or run ${uploadCerts.name}`,
+      });
     const certificateKey = uploads ? certificateKeyOf(options.certificateKey, config) : undefined;
     return withSession(
       options,

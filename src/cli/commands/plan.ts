@@ -1,5 +1,3 @@
-import { writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { EXIT_CHANGES } from '../../errors/keelson-error.js';
 import { planText } from '../../report/plan-text.js';
 import { changesIn, makePlan, silentApi } from '../../workflows/plan.js';
@@ -11,6 +9,7 @@ import {
   withSession,
 } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
+import { outputFile, writeOutput } from '../output-path.js';
 
 export const command = defineCommand({
   name: 'plan',
@@ -31,16 +30,14 @@ export const command = defineCommand({
   run: async ({ options, io, global }) => {
     const config = await clusterConfig(options.config, io);
     const selected = hostSelection(options.host, config);
+    const out = options.out === undefined ? undefined : await outputFile(options.out, io);
     return withSession(
       options,
       io,
       global,
       async ({ session }) => {
         const plan = await makePlan(session, selected);
-        if (options.out !== undefined)
-          await writeFile(resolve(io.cwd, options.out), `${JSON.stringify(plan, null, 2)}\n`, {
-            mode: 0o600,
-          });
+        if (out !== undefined) await writeOutput(out, `${JSON.stringify(plan, null, 2)}\n`, 0o600);
         const changes = changesIn(plan) > 0 || plan.tasks.some((task) => task.standing === 'blocked');
         const silent = silentApi(session, plan);
         const warning =

@@ -6,6 +6,7 @@ import {
   DEFAULT_TOKEN_TTL,
   DEFAULT_TOKEN_USAGES,
   generateToken,
+  tokenSecret,
 } from '../../join/token.js';
 import { createToken } from '../../workflows/token.js';
 import { CLUSTER_OPTIONS, clusterConfig, withSession } from '../cluster-options.js';
@@ -58,24 +59,27 @@ export const command = defineCommand({
       }
     }
     const ttl = parseGoDuration(options.ttl);
-    if ('error' in ttl) {
-      throw new KeelsonError('USAGE', `--ttl ${options.ttl}: ${ttl.error}`, {
+    if ('error' in ttl || ttl.ms < 0) {
+      const why = 'error' in ttl ? ttl.error : 'is negative';
+      throw new KeelsonError('USAGE', `--ttl ${options.ttl}: ${why}`, {
         hint: 'for example 24h0m0s, or 0',
       });
     }
+    const spec = {
+      token: args[0] ?? generateToken(),
+      ttl: options.ttl,
+      ...(options.description === undefined ? {} : { description: options.description }),
+      usages: options.usages.length > 0 ? options.usages : [...DEFAULT_TOKEN_USAGES],
+      groups: options.groups.length > 0 ? options.groups : [...DEFAULT_TOKEN_GROUPS],
+    };
+    // Made once here for what it refuses; the one that counts is made when the API is there.
+    tokenSecret(spec, new Date());
     const config = await clusterConfig(options.config, io);
     return withSession(
       options,
       io,
       global,
       async ({ session }) => {
-        const spec = {
-          token: args[0] ?? generateToken(),
-          ttl: options.ttl,
-          ...(options.description === undefined ? {} : { description: options.description }),
-          usages: options.usages.length > 0 ? options.usages : [...DEFAULT_TOKEN_USAGES],
-          groups: options.groups.length > 0 ? options.groups : [...DEFAULT_TOKEN_GROUPS],
-        };
         const { join } = await createToken(session, spec, options.certificateKey);
         return { data: { ...spec, joinCommand: join }, text: options.printJoinCommand ? join : spec.token };
       },

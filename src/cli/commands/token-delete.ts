@@ -1,4 +1,4 @@
-import { deleteTokens } from '../../workflows/token.js';
+import { deleteTokens, tokenIds } from '../../workflows/token.js';
 import { CLUSTER_OPTIONS, clusterConfig, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 
@@ -9,13 +9,14 @@ export const command = defineCommand({
   arguments: '<ids...>',
   options: CLUSTER_OPTIONS,
   run: async ({ args, options, io, global }) => {
+    const wanted = tokenIds(args);
     const config = await clusterConfig(options.config, io);
     return withSession(
       options,
       io,
       global,
       async ({ session }) => {
-        const ids = await deleteTokens(session, args);
+        const ids = await deleteTokens(session, wanted);
         return { data: { deleted: ids }, text: ids.map((id) => `bootstrap token ${id} deleted`).join('\n') };
       },
       { config, quiet: true, bundleOptional: true, hosts: [] },

@@ -1,10 +1,10 @@
-import { resolve } from 'node:path';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { applyUpgrade, type UpgradeResult } from '../../workflows/upgrade/apply.js';
 import { stepsTo } from '../../workflows/upgrade/steps.js';
 import { writeVersion } from '../cluster-file.js';
-import { clusterConfig, hostSelection, PREFLIGHT_OPTIONS, withSession } from '../cluster-options.js';
+import { clusterConfig, PREFLIGHT_OPTIONS, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
+import { outputDirectory } from '../output-path.js';
 import { RUN_OPTIONS, resultText, runOptions } from '../upgrade-run.js';
 import { UPGRADE_OPTIONS, upgradeTarget } from '../upgrade-target.js';
 
@@ -29,7 +29,13 @@ of the cluster file are what the cluster is.`,
   },
   run: async ({ options, io, global }) => {
     const current = await clusterConfig(options.config, io);
-    hostSelection(options.host, current);
+    const run = runOptions(options, current, io);
+    const snapshotDirectory = options.noSnapshot ? null : await outputDirectory(options.snapshotDir, io);
+    if (!options.yes && !io.terminal) {
+      throw new KeelsonError('USAGE', 'an upgrade is to be confirmed, and there is no terminal to ask on', {
+        hint: 'look at keelson upgrade plan, then give --yes',
+      });
+    }
     const target = await upgradeTarget(options, io);
     const to = target.config.cluster.kubernetesVersion;
     const steps = await withSession(options, io, global, ({ session }) => stepsTo(session, to), {
@@ -39,15 +45,8 @@ of the cluster file are what the cluster is.`,
       hosts: [],
     });
     const way = [steps[0]?.from ?? to, ...steps.map((step) => step.to)].join(' → ');
-    if (!options.yes) {
-      if (!io.terminal) {
-        throw new KeelsonError('USAGE', 'an upgrade is to be confirmed, and there is no terminal to ask on', {
-          hint: 'look at keelson upgrade plan, then give --yes',
-        });
-      }
-      if (!(await io.confirm(`Upgrade ${current.name}, ${way}?`)))
-        throw new KeelsonError('ABORTED', 'nothing was changed');
-    }
+    if (!options.yes && !(await io.confirm(`Upgrade ${current.name}, ${way}?`)))
+      throw new KeelsonError('ABORTED', 'nothing was changed');
     const results: UpgradeResult[] = [];
     for (const step of steps) {
       const last = step === steps.at(-1);
@@ -62,8 +61,8 @@ of the cluster file are what the cluster is.`,
         global,
         ({ session }) =>
           applyUpgrade(session, {
-            ...runOptions(options, io),
-            snapshotDirectory: options.noSnapshot ? null : resolve(io.cwd, options.snapshotDir),
+            ...run,
+            snapshotDirectory,
             previousBundle: before.cluster.kubernetesVersion === step.from ? before.spec.bundle : null,
             ignore: options.ignorePreflightErrors,
           }),

@@ -5,7 +5,7 @@ import type { UpgradeRecord } from '../../workflows/upgrade/record.js';
 import { rollbackUpgrade, storeObstacle, wayBack } from '../../workflows/upgrade/rollback.js';
 import { tagOf } from '../../workflows/upgrade/versions.js';
 import { writeVersion } from '../cluster-file.js';
-import { CLUSTER_OPTIONS, clusterConfig, hostSelection, withSession } from '../cluster-options.js';
+import { CLUSTER_OPTIONS, clusterConfig, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 import { RUN_OPTIONS, resultText, runOptions } from '../upgrade-run.js';
 import { upgradeTarget } from '../upgrade-target.js';
@@ -27,7 +27,12 @@ by the snapshot from before the upgrade is shown, with what it would lose.`,
   },
   run: async ({ options, io, global }) => {
     const current = await clusterConfig(options.config, io);
-    hostSelection(options.host, current);
+    const run = runOptions(options, current, io);
+    if (!options.yes && !io.terminal) {
+      throw new KeelsonError('USAGE', 'a rollback is to be confirmed, and there is no terminal to ask on', {
+        hint: 'give --yes',
+      });
+    }
     const way = await withSession(options, io, global, ({ session }) => wayBack(session), {
       config: current,
       bundleOptional: true,
@@ -37,26 +42,16 @@ by the snapshot from before the upgrade is shown, with what it would lose.`,
     const bundle = options.bundle ?? (await usable(way));
     const target = await upgradeTarget({ config: options.config, to: way.to, bundle }, io);
     refuseUnreadable(way, etcdTagOf(current), etcdTagOf(target.config));
-    if (!options.yes) {
-      if (!io.terminal) {
-        throw new KeelsonError('USAGE', 'a rollback is to be confirmed, and there is no terminal to ask on', {
-          hint: 'give --yes',
-        });
-      }
-      if (
-        !(await io.confirm(
-          `Take ${current.name} back from ${way.from} to ${way.to}? Nothing in etcd is lost.`,
-        ))
-      )
-        throw new KeelsonError('ABORTED', 'nothing was changed');
-    }
+    const question = `Take ${current.name} back from ${way.from} to ${way.to}? Nothing in etcd is lost.`;
+    if (!options.yes && !(await io.confirm(question)))
+      throw new KeelsonError('ABORTED', 'nothing was changed');
     const result = await withSession(
       options,
       io,
       global,
       ({ session }) =>
         rollbackUpgrade(session, {
-          ...runOptions(options, io),
+          ...run,
           snapshotDirectory: null,
           previousBundle: null,
         }),

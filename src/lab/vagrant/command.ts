@@ -46,12 +46,25 @@ export async function vagrant(
       },
     });
   } catch (error) {
-    if (!(error instanceof KeelsonError) || !/ENOENT/.test(error.message)) throw error;
-    throw new KeelsonError('LAB', 'vagrant is not installed on this computer', {
-      hint: 'install Vagrant with VirtualBox or libvirt; on Debian: apt-get install -y vagrant vagrant-libvirt',
-      cause: error,
-    });
+    throw withoutVagrant(error);
   }
+}
+
+/** @throws LAB where there is no Vagrant on this computer */
+export async function requireVagrant(env: Environment): Promise<void> {
+  try {
+    await run(['vagrant', '--version'], { env: { ...env, VAGRANT_CHECKPOINT_DISABLE: '1' } });
+  } catch (error) {
+    throw withoutVagrant(error);
+  }
+}
+
+function withoutVagrant(error: unknown): unknown {
+  if (!(error instanceof KeelsonError) || !/ENOENT/.test(error.message)) return error;
+  return new KeelsonError('LAB', 'vagrant is not installed on this computer', {
+    hint: 'install Vagrant with VirtualBox or libvirt; on Debian: apt-get install -y vagrant vagrant-libvirt',
+    cause: error,
+  });
 }
 
 /** State of each machine in the output of `vagrant status --machine-readable`. */

@@ -1,17 +1,19 @@
-import { readFile, rm, rmdir, stat } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { readFile, rm, rmdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { KeelsonError } from '../../errors/keelson-error.js';
+import { requireLabDirectory } from '../check.js';
 import type { LabDriver, LabRef } from '../driver.js';
 import { userFiles } from '../keys.js';
 import { assertLabName } from '../names.js';
 import { sshCommandLine } from '../ssh.js';
-import type { LabOptions, LabSpec, LabStatus } from '../types.js';
+import type { LabOptions, LabRequest, LabSpec, LabStatus } from '../types.js';
 import { DEFAULT_SUBNET, profileNodes, writeVagrantClusterFile } from './cluster-file.js';
-import { type Environment, parseVagrantStatus, settingsIn, vagrant } from './command.js';
+import { type Environment, parseVagrantStatus, requireVagrant, settingsIn, vagrant } from './command.js';
 import { readLogins } from './logins.js';
 import { readProfile } from './profiles.js';
 import {
-  dotfilePath,
+  type MadeMachine,
+  machinesMade,
   readVagrantState,
   requireVagrantNode,
   requireVagrantState,
@@ -29,6 +31,11 @@ const DEFAULT_PROFILE = 'small';
 export function vagrantDriver(env: Environment): LabDriver {
   return {
     name: 'vagrant',
+    check: async (request) => {
+      requireLabDirectory(request);
+      await planState(request, env);
+      await requireVagrant(env);
+    },
     up: (spec, options = {}) => up(spec, env, options),
     status: async (lab) => statusOf(lab, await requireVagrantState(lab), env),
     sshCommand: async (lab, node, argv) => {
@@ -60,13 +67,9 @@ export function vagrantDriver(env: Environment): LabDriver {
 }
 
 async function up(spec: LabSpec, env: Environment, options: LabOptions): Promise<LabStatus> {
-  assertLabName(spec.name);
-  if (!spec.directory.startsWith('/') || basename(spec.directory) !== spec.name) {
-    throw new KeelsonError('USAGE', `${spec.directory} can't be the directory of lab '${spec.name}'`, {
-      hint: "use an absolute path that ends in the lab's name",
-    });
-  }
+  requireLabDirectory(spec);
   const state = await planState(spec, env);
+  await requireVagrant(env);
   await writeVagrantState(spec.directory, state);
   const lab = { directory: spec.directory, state, env };
   await vagrant(lab, ['up', ...(state.provider === null ? [] : ['--provider', state.provider])], {
@@ -78,7 +81,7 @@ async function up(spec: LabSpec, env: Environment, options: LabOptions): Promise
 }
 
 /** The lab as it is, or as it will be: profile, provider and settings hold from the first `up` on. */
-async function planState(spec: LabSpec, env: Environment): Promise<VagrantState> {
+async function planState(spec: LabRequest, env: Environment): Promise<VagrantState> {
   const before = await readVagrantState(spec.directory);
   const profile = spec.profile ?? before?.profile ?? DEFAULT_PROFILE;
   const provider = spec.provider ?? before?.provider ?? null;
@@ -151,7 +154,11 @@ async function statusOf(lab: LabRef, state: VagrantState, env: Environment): Pro
   };
 }
 
-async function down(lab: LabRef, env: Environment, options: LabOptions): Promise<string[]> {
+async function down(
+  lab: LabRef,
+  env: Environment,
+  options: LabOptions & { forget?: boolean },
+): Promise<string[]> {
   assertLabName(lab.name);
   const state = await readVagrantState(lab.directory);
   if (state === null) return [];
@@ -160,19 +167,35 @@ async function down(lab: LabRef, env: Environment, options: LabOptions): Promise
     removed.push(what);
     options.onEvent?.({ kind: 'removed', what });
   };
-  const there = await stat(dotfilePath(lab.directory)).catch(() => null);
-  if (there !== null) {
-    const { nodes } = await statusOf(lab, state, env);
-    await vagrant({ directory: lab.directory, state, env }, ['destroy', '--force'], {
-      signal: options.signal,
-    });
-    for (const node of nodes) if (node.state !== 'missing') note(`machine ${node.name}`);
+  const machines = await machinesMade(lab.directory);
+  // Where none was ever made there is nothing to ask Vagrant for, which may be missing, or have no provider.
+  if (machines.length > 0) {
+    try {
+      await vagrant({ directory: lab.directory, state, env }, ['destroy', '--force'], {
+        signal: options.signal,
+      });
+      for (const { node } of machines) note(`machine ${node}`);
+    } catch (error) {
+      if (!(error instanceof KeelsonError) || error.code === 'ABORTED') throw error;
+      if (options.forget !== true) throw cantDestroy(machines, error);
+      const left = machines.map(({ node, provider, id }) => `${node} (${provider} ${id})`).join(', ');
+      options.onEvent?.({ kind: 'driver', message: `left behind: ${left}` });
+    }
   }
   await rm(lab.directory, { recursive: true, force: true });
   note(lab.directory);
   // Not empty: other labs are there.
   await rmdir(dirname(lab.directory)).catch(() => {});
   return removed;
+}
+
+function cantDestroy(machines: readonly MadeMachine[], cause: KeelsonError): KeelsonError {
+  const names = machines.map(({ node, provider, id }) => `${node} (${provider} ${id})`).join(', ');
+  return new KeelsonError('LAB', `Vagrant can't remove ${names}: ${cause.message}`, {
+    cause,
+    hint: `${cause.hint ?? 'see what Vagrant says'}; or give them up with keelson lab down --forget, and remove them with the provider's own tools`,
+    details: cause.details,
+  });
 }
 
 function nodeReporter(node: string, options: LabOptions): (state: 'ready' | 'stopped') => void {

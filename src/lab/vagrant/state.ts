@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Role } from '../../config/types.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
@@ -42,6 +42,26 @@ export async function readVagrantState(directory: string): Promise<VagrantState 
     if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
+}
+
+/** A machine that Vagrant made, as its own state has it. */
+export interface MadeMachine {
+  node: string;
+  provider: string;
+  id: string;
+}
+
+/** Machines that Vagrant has made for the lab in `directory` and not removed; without asking Vagrant. */
+export async function machinesMade(directory: string): Promise<MadeMachine[]> {
+  const root = join(dotfilePath(directory), 'machines');
+  const made: MadeMachine[] = [];
+  for (const node of await readdir(root).catch(() => [])) {
+    for (const provider of await readdir(join(root, node)).catch(() => [])) {
+      const id = await readFile(join(root, node, provider, 'id'), 'utf8').catch(() => '');
+      if (id.trim() !== '') made.push({ node, provider, id: id.trim() });
+    }
+  }
+  return made;
 }
 
 /** The lab's state; LAB where there is no such lab. */
