@@ -5,7 +5,7 @@ import { nodeHosts } from '../../config/inventory.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { parseLabNetwork } from '../../lab/lab-network.js';
 import { assertLabName } from '../../lab/names.js';
-import { installPackages, isDebian, missingLabTools, requireRoot } from '../../lab/tools.js';
+import { requireRoot } from '../../lab/tools.js';
 import {
   LAB_DRIVERS,
   LAB_ENDPOINTS,
@@ -20,13 +20,12 @@ import { duration } from '../../report/table.js';
 import { applyCluster } from '../../workflows/apply.js';
 import { adminKubeconfig } from '../../workflows/kubeconfig.js';
 import type { Session } from '../../workflows/session.js';
-import { buildBundleWithProgress } from '../build-bundle.js';
-import { bundleArgument } from '../bundle-options.js';
-import { bundleDir, DEFAULT_KUBERNETES_VERSION } from '../cache.js';
+import { DEFAULT_KUBERNETES_VERSION } from '../cache.js';
 import { ownerOf, withSession } from '../cluster-options.js';
 import type { CliIO, GlobalOptions } from '../command.js';
 import { defineCommand } from '../command.js';
 import { labDriver, labRef } from '../lab-driver.js';
+import { installLabTools, labBundle } from '../lab-needs.js';
 import { LAB_OPTIONS, labCacheDir, labProgress } from '../lab-options.js';
 
 export const command = defineCommand({
@@ -119,14 +118,14 @@ export const command = defineCommand({
       await installLabTools(io);
     }
     const { directory } = lab;
-    const bundle = await bundleOf(options, io, global);
+    const { bundle, path: bundlePath } = await labBundle(options, io, global);
     const status = await driver.up(
       {
         name: options.name,
         directory,
         cacheDir: labCacheDir(io),
         kubernetesVersion: bundle.lock.kubernetesVersion,
-        bundle: options.bundle === undefined ? bundle.dir : resolve(io.cwd, options.bundle),
+        bundle: bundlePath,
         ...machines,
       },
       { onEvent: labProgress(io, global), signal: io.stop },
@@ -150,29 +149,6 @@ export const command = defineCommand({
     return { data: { ...status, kubeconfig, kubectl, clusterFile: file }, text };
   },
 });
-
-/** The bundle at hand, or one that is built. @throws USAGE for a bundle of another version than asked for */
-async function bundleOf(
-  {
-    bundle: path,
-    kubernetesVersion: asked,
-  }: { bundle: string | undefined; kubernetesVersion: string | undefined },
-  io: CliIO,
-  global: GlobalOptions,
-): Promise<Bundle> {
-  const version = asked === undefined || asked.startsWith('v') ? asked : `v${asked}`;
-  if (path === undefined) {
-    const kubernetesVersion = version ?? DEFAULT_KUBERNETES_VERSION;
-    const request = { kubernetesVersion, outDir: bundleDir(io, kubernetesVersion), installMissing: true };
-    return buildBundleWithProgress(request, io, global);
-  }
-  const bundle = await bundleArgument(path, io);
-  const { lock } = bundle;
-  if (version === undefined || version === lock.kubernetesVersion) return bundle;
-  throw new KeelsonError('USAGE', `${path} is of Kubernetes ${lock.kubernetesVersion}, not ${version}`, {
-    hint: 'leave --kubernetes-version out, or name another bundle',
-  });
-}
 
 function networkOf({ network, calicoManifest }: MachineOptions, cwd: string): LabNetwork | undefined {
   if (network === undefined) return undefined;
@@ -255,11 +231,4 @@ async function installKubectl(bundle: Bundle, io: CliIO): Promise<string> {
   await chmod(`${target}.new`, 0o755);
   await rename(`${target}.new`, target);
   return target;
-}
-
-async function installLabTools(io: CliIO): Promise<void> {
-  const missing = await missingLabTools();
-  if (missing.length === 0 || !(await isDebian())) return;
-  io.stderr.write(`lab: installing ${missing.join(', ')}\n`);
-  await installPackages(missing, io.stop);
 }
