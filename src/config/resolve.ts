@@ -173,10 +173,15 @@ function resolveSpec(
       firewall: spec.preparation?.firewall ?? 'check',
     },
     ...(spec.externalEtcd === undefined ? {} : { externalEtcd: localFiles(spec.externalEtcd, around) }),
+    ...(spec.etcdSnapshots === undefined
+      ? {}
+      : { etcdSnapshots: { ...SNAPSHOT_DEFAULTS, ...defined(spec.etcdSnapshots) } }),
     ignorePreflightErrors: spec.ignorePreflightErrors ?? [],
     concurrency: spec.concurrency ?? 20,
   };
 }
+
+const SNAPSHOT_DEFAULTS = { schedule: 'hourly', directory: '/var/backups/keelson', keep: 24 };
 
 /** `spec.bundle` of a cluster that has no bundle; a directory of that name is `./online`. */
 const ONLINE = 'online';
