@@ -4,6 +4,7 @@ import { observeTrust } from '../require.js';
 import type { Session } from '../session.js';
 import { runStep, type UpgradeOptions, type UpgradeResult } from './apply.js';
 import { minorsBetween, parseVersion } from './path.js';
+import { refusePaused } from './pause.js';
 import { readRecord, type UpgradeRecord } from './record.js';
 
 /**
@@ -52,6 +53,7 @@ export function storeObstacle(
  */
 export async function rollbackUpgrade(session: Session, options: UpgradeOptions): Promise<UpgradeResult> {
   await refuseLocked(session);
+  await refusePaused(session);
   return withLock(session, { owner: options.owner, run: 'upgrade rollback' }, async () => {
     await observeTrust(session);
     const record = await wayBack(session);
