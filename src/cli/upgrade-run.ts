@@ -3,6 +3,7 @@ import { duration } from '../report/table.js';
 import { ownerOf } from '../workflows/lock.js';
 import type { UpgradeOptions, UpgradeResult } from '../workflows/upgrade/apply.js';
 import { waveSize } from '../workflows/upgrade/waves.js';
+import { parseWindow } from '../workflows/upgrade/window.js';
 import { hostSelection } from './cluster-options.js';
 import type { CliIO } from './command.js';
 import { DRAIN_OPTIONS, milliseconds } from './drain-options.js';
@@ -14,6 +15,12 @@ export const RUN_OPTIONS = {
     flags: '--host <names>',
     description: 'only these hosts; the rest follows when it is run again',
     kind: 'list',
+  },
+  window: {
+    flags: '--window <times>',
+    description:
+      'maintenance window, 22:00-04:00 in the time of this machine: waits for it, and begins nothing after it',
+    kind: 'string',
   },
   maxUnavailable: {
     flags: '--max-unavailable <count>',
@@ -39,6 +46,7 @@ export const RUN_OPTIONS = {
 
 interface RunValues {
   host: readonly string[];
+  window: string | undefined;
   maxUnavailable: string;
   drain: string;
   noDrain: boolean;
@@ -62,6 +70,7 @@ export function runOptions(
     owner: ownerOf(),
     stop: io.stop,
     ...hostSelection(values.host, config),
+    ...(values.window === undefined ? {} : { window: parseWindow(values.window) }),
     maxUnavailable: values.maxUnavailable,
     drain: values.noDrain ? 'never' : (values.drain as UpgradeOptions['drain']),
     drainSettings: {

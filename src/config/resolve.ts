@@ -174,6 +174,9 @@ function resolveSpec(
     },
     ...resolveTimer(spec.certificateTimer),
     ...(spec.externalEtcd === undefined ? {} : { externalEtcd: localFiles(spec.externalEtcd, around) }),
+    ...(spec.etcdSnapshots === undefined
+      ? {}
+      : { etcdSnapshots: { ...SNAPSHOT_DEFAULTS, ...defined(spec.etcdSnapshots) } }),
     ignorePreflightErrors: spec.ignorePreflightErrors ?? [],
     concurrency: spec.concurrency ?? 20,
   };
@@ -187,6 +190,7 @@ function resolveTimer(
   const metrics = metricsFile === undefined ? {} : { metricsFile };
   return { certificateTimer: { schedule, warnDays, ...metrics } };
 }
+const SNAPSHOT_DEFAULTS = { schedule: 'hourly', directory: '/var/backups/keelson', keep: 24 };
 
 /** `spec.bundle` of a cluster that has no bundle; a directory of that name is `./online`. */
 const ONLINE = 'online';

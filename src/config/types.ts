@@ -251,6 +251,15 @@ export interface CertificateTimer {
   metricsFile?: string;
 }
 
+export interface EtcdSnapshots {
+  /** When: systemd's calendar expression. */
+  schedule: string;
+  /** Absolute path on the host. */
+  directory: string;
+  /** So many stay. */
+  keep: number;
+}
+
 export interface ClusterSpec {
   network: NetworkSpec;
   /** null: there is none, and the first control plane's own address is used. */
@@ -267,6 +276,8 @@ export interface ClusterSpec {
   certificateTimer?: CertificateTimer;
   /** Files on the operator's machine, absolute, that control planes get at the paths of `etcd.external`. */
   externalEtcd?: { caFile: string; certFile: string; keyFile: string };
+  /** Snapshots that hosts take of their own etcd members; undefined: none. */
+  etcdSnapshots?: EtcdSnapshots;
   /** Kubernetes names of preflight checks to report as warnings. */
   ignorePreflightErrors: string[];
   /** At most so many hosts are worked on at once. */

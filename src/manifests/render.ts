@@ -9,6 +9,7 @@ import {
   crictlConfig,
 } from './containerd.js';
 import { type EndpointSurroundings, endpointFiles } from './endpoint/files.js';
+import { snapshotFiles } from './etcd-snapshots.js';
 import { DEBIAN_CA_DIRECTORIES } from './host-ca-directories.js';
 import { MODULES_FILE, modulesLoadFile, SYSCTL_FILE, sysctlFile } from './host-files.js';
 import {
@@ -65,6 +66,7 @@ export function renderHost(
   put(CRICTL_CONFIG, crictlConfig(host.nodeRegistration.criSocket));
 
   for (const [path, file] of endpointFiles(config, host, options)) files.set(path, file);
+  for (const [path, file] of snapshotFiles(config, host)) files.set(path, file);
 
   for (const [path, file] of certificateTimerFiles(config)) files.set(path, file);
 

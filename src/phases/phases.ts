@@ -12,6 +12,7 @@ import { retireEndpoint } from './endpoint/retire.js';
 import { startMember, waitEtcd } from './etcd/hosts.js';
 import { joinEtcd } from './etcd/join.js';
 import { certificateTimer } from './host/certificate-timer.js';
+import { etcdSnapshots } from './etcd/snapshots.js';
 import { openFirewall } from './host/firewall.js';
 import { hostPackages } from './host/packages.js';
 import { prepareHost } from './host/prepare.js';
@@ -84,5 +85,6 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   coredns,
   installTools,
   certificateTimer,
+  etcdSnapshots,
   waitReady,
 ];

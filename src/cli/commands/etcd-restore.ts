@@ -1,13 +1,13 @@
 import { resolve } from 'node:path';
 import { openSnapshot } from '../../backup/open-snapshot.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
-import { span } from '../../report/age-text.js';
 import { duration } from '../../report/table.js';
 import { type RestoreResult, restoreEtcd } from '../../workflows/etcd/restore.js';
-import { prepareRestore, type RestorePlan } from '../../workflows/etcd/restore-plan.js';
+import { prepareRestore } from '../../workflows/etcd/restore-plan.js';
 import { CLUSTER_OPTIONS, clusterConfig, ownerOf, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 import { DECRYPT_OPTIONS, decryptionOf } from '../encryption-options.js';
+import { restorePlanText } from '../restore-text.js';
 
 export const command = defineCommand({
   name: 'etcd restore',
@@ -45,8 +45,8 @@ hosts that are new join afterwards, by keelson apply.`,
         async ({ session }) => prepareRestore(session, snapshot),
         { ...connections, quiet: true },
       );
-      if (options.dryRun) return { data: plan, text: planText(plan) };
-      io.stderr.write(planText(plan));
+      if (options.dryRun) return { data: plan, text: restorePlanText(plan) };
+      io.stderr.write(restorePlanText(plan));
       if (!(await io.confirm(`Replace what etcd of ${config.name} has?`)))
         throw new KeelsonError('ABORTED', 'nothing was restored');
     }
@@ -62,32 +62,6 @@ hosts that are new join afterwards, by keelson apply.`,
     );
   },
 });
-
-function planText(plan: RestorePlan): string {
-  const { snapshot, currentRevision } = plan;
-  const objects = Object.values(snapshot.objects).reduce((sum, count) => sum + count, 0);
-  const later = currentRevision === null ? null : currentRevision - snapshot.revision;
-  const lost =
-    later === null
-      ? 'no member answers, so what was written after it is not known'
-      : later >= 0
-        ? `etcd is at revision ${currentRevision}: ${later} revisions of changes are lost`
-        : `etcd is at revision ${currentRevision}, before that of the snapshot`;
-  return [
-    `Snapshot  ${snapshot.file}`,
-    `          revision ${snapshot.revision}, ${objects} objects, digest fits; taken ${snapshot.takenAt}, ${span(snapshot.ageMs)} ago`,
-    `Lost      ${lost}`,
-    ...plan.members.map(
-      (member) =>
-        `${member.host.padEnd(9)} ${member.keptAs === null ? 'has no data' : `its data is kept as ${member.keptAs}`}`,
-    ),
-    ...plan.joinLater.map(
-      (host) => `${host.padEnd(9)} has nothing of a cluster yet: joins later, by keelson apply`,
-    ),
-    ...plan.warnings.map((warning) => `Warning   ${warning}`),
-    '',
-  ].join('\n');
-}
 
 function resultText({ plan, revision, nodes, downMs, durationMs }: RestoreResult): string {
   return [

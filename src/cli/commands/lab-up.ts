@@ -1,11 +1,8 @@
 import { chmod, copyFile, mkdir, rename, writeFile } from 'node:fs/promises';
-import { join, relative, resolve } from 'node:path';
+import { join, relative } from 'node:path';
 import { type Bundle, blobPath, fileByName } from '../../bundle/bundle.js';
-import { releaseFor } from '../../bundle/releases.js';
 import { nodeHosts } from '../../config/inventory.js';
-import { KeelsonError } from '../../errors/keelson-error.js';
 import { assertLabName } from '../../lab/names.js';
-import { installPackages, isDebian, missingLabTools } from '../../lab/tools.js';
 import type { LabDriverName } from '../../lab/types.js';
 import { localServerUrl } from '../../pki/endpoint.js';
 import { withServer } from '../../pki/kubeconfig.js';
@@ -13,13 +10,12 @@ import { duration } from '../../report/table.js';
 import { applyCluster } from '../../workflows/apply.js';
 import { adminKubeconfig } from '../../workflows/kubeconfig.js';
 import type { Session } from '../../workflows/session.js';
-import { buildBundleWithProgress } from '../build-bundle.js';
-import { bundleArgument } from '../bundle-options.js';
-import { bundleDir, DEFAULT_KUBERNETES_VERSION } from '../cache.js';
+import { DEFAULT_KUBERNETES_VERSION } from '../cache.js';
 import { ownerOf, withSession } from '../cluster-options.js';
 import type { CliIO, GlobalOptions } from '../command.js';
 import { defineCommand } from '../command.js';
 import { labDriver, labRef } from '../lab-driver.js';
+import { installLabTools, labBundle } from '../lab-needs.js';
 import { MACHINE_OPTIONS, machinesOf, requireFile } from '../lab-machines.js';
 import { LAB_OPTIONS, labCacheDir, labProgress } from '../lab-options.js';
 import { outputDirectory } from '../output-path.js';
@@ -60,14 +56,14 @@ export const command = defineCommand({
     await driver.check(request);
     await outputDirectory(directory, io);
     await requireFile(options.calicoManifest, io);
-    const bundleFor = await bundleOf(options, io, global);
+    const provide = await labBundle(options, io, global);
     if (driver.name === 'nspawn') await installLabTools(io);
-    const bundle = await bundleFor();
+    const { bundle, path: bundlePath } = await provide();
     const status = await driver.up(
       {
         ...request,
         kubernetesVersion: bundle.lock.kubernetesVersion,
-        bundle: options.bundle === undefined ? bundle.dir : resolve(io.cwd, options.bundle),
+        bundle: bundlePath,
       },
       { onEvent: labProgress(io, global), signal: io.stop },
     );
@@ -90,33 +86,6 @@ export const command = defineCommand({
     return { data: { ...status, kubeconfig, kubectl, clusterFile: file }, text };
   },
 });
-
-/**
- * The bundle at hand, or how one is built.
- * @throws USAGE for a bundle of another version than asked for; BUNDLE for a version that can't be built
- */
-async function bundleOf(
-  {
-    bundle: path,
-    kubernetesVersion: asked,
-  }: { bundle: string | undefined; kubernetesVersion: string | undefined },
-  io: CliIO,
-  global: GlobalOptions,
-): Promise<() => Promise<Bundle>> {
-  const version = asked === undefined || asked.startsWith('v') ? asked : `v${asked}`;
-  if (path === undefined) {
-    const kubernetesVersion = version ?? DEFAULT_KUBERNETES_VERSION;
-    releaseFor(kubernetesVersion);
-    const request = { kubernetesVersion, outDir: bundleDir(io, kubernetesVersion), installMissing: true };
-    return () => buildBundleWithProgress(request, io, global);
-  }
-  const bundle = await bundleArgument(path, io);
-  const { lock } = bundle;
-  if (version === undefined || version === lock.kubernetesVersion) return async () => bundle;
-  throw new KeelsonError('USAGE', `${path} is of Kubernetes ${lock.kubernetesVersion}, not ${version}`, {
-    hint: 'leave --kubernetes-version out, or name another bundle',
-  });
-}
 
 async function bringUp(file: string, kubeconfig: string, io: CliIO, global: GlobalOptions): Promise<void> {
   const values = { config: file, acceptNewHostKeys: false, askSudoPassword: false };
@@ -152,11 +121,4 @@ async function installKubectl(bundle: Bundle, io: CliIO): Promise<string> {
   await chmod(`${target}.new`, 0o755);
   await rename(`${target}.new`, target);
   return target;
-}
-
-async function installLabTools(io: CliIO): Promise<void> {
-  const missing = await missingLabTools();
-  if (missing.length === 0 || !(await isDebian())) return;
-  io.stderr.write(`lab: installing ${missing.join(', ')}\n`);
-  await installPackages(missing, io.stop);
 }

@@ -202,6 +202,26 @@ const externalEtcd = z
   })
   .describe("Brought to the control planes at the paths of ClusterConfiguration's etcd.external.");
 
+const checkCalendar: Check = (value) =>
+  /^[\w*][\w*:/,.~ +-]*$/.test(value) ? undefined : `"${value}" is no time; write hourly, or *-*-* 03:00:00`;
+
+const checkHostDirectory: Check = (value) =>
+  /^(\/[\w.@+-]+)+$/.test(value) && !value.split('/').includes('..')
+    ? undefined
+    : `"${value}" is no absolute path of letters, digits and . _ @ + -`;
+
+const etcdSnapshots = z
+  .strictObject({
+    schedule: required(checkCalendar)
+      .optional()
+      .describe("When, as systemd.time(7) has it: hourly, '*-*-* 03:00:00'; default hourly."),
+    directory: required(checkHostDirectory)
+      .optional()
+      .describe('Directory on the host; default /var/backups/keelson.'),
+    keep: z.int().min(1).max(100_000).optional().describe('So many snapshots stay; default 24.'),
+  })
+  .describe('Snapshots of etcd by a timer on every host with a member; default none.');
+
 /** keelson.dev/v1alpha1 Cluster, as a user writes it. */
 export const cluster = z
   .strictObject({
@@ -224,6 +244,7 @@ export const cluster = z
         preparation: preparation.optional(),
         certificateTimer: certificateTimer.optional(),
         externalEtcd: externalEtcd.optional(),
+        etcdSnapshots: etcdSnapshots.optional(),
         ignorePreflightErrors: names(
           'Preflight checks to report as warnings, by their Kubernetes names.',
         ).optional(),

@@ -3,7 +3,7 @@ import type { ActionChange, Change, FileChange } from '../../engine/types.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { quote } from '../../host/quote.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
-import { FILES_GONE, NETWORK_GONE, RUNTIME_STOPPED } from './artefacts.js';
+import { FILES_GONE, NETWORK_GONE, RUNTIME_STOPPED, TIMER_STOPPED } from './artefacts.js';
 import { leftover } from './leftover.js';
 import { ownedFiles, ownedRequest } from './owned.js';
 
@@ -46,6 +46,7 @@ const EMPTY_PARENTS = [
   '/usr/lib/systemd/system/kubelet.service.d',
   '/usr/lib/modules',
   '/usr/libexec/keepalived',
+  '/usr/libexec/keelson',
   '/run/netns',
 ];
 
@@ -108,7 +109,7 @@ export const removeFiles = defineHostPhase({
   name: 'reset/files',
   summary: 'configuration, state, certificates, binaries and units removed',
   target: 'all',
-  needs: [RUNTIME_STOPPED, NETWORK_GONE],
+  needs: [RUNTIME_STOPPED, NETWORK_GONE, TIMER_STOPPED],
   provides: [FILES_GONE],
   observe: (context, host) => {
     const owned = ownedRequest(context, host);

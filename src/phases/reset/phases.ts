@@ -5,7 +5,7 @@ import { removeEndpoint } from './endpoint.js';
 import { removeFiles } from './files.js';
 import { removeNetwork } from './network.js';
 import { removePods } from './pods.js';
-import { stopKubelet, stopRuntime } from './services.js';
+import { stopKubelet, stopRuntime, stopTimer } from './services.js';
 import { forgetState } from './state.js';
 
 /**
@@ -14,6 +14,7 @@ import { forgetState } from './state.js';
  */
 export function resetPhases(leaving: readonly string[]): KeelsonPhase[] {
   return [
+    stopTimer,
     stopKubelet,
     removeEndpoint,
     removeCertificateTimer,

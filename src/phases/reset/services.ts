@@ -1,9 +1,10 @@
 import { CONTAINERD_UNIT } from '../../manifests/containerd.js';
+import { SNAPSHOT_TIMER } from '../../manifests/etcd-snapshots.js';
 import { KUBELET_UNIT } from '../../manifests/kubelet.js';
 import { MEMBERS_OUT } from '../artefacts.js';
 import { defineHostPhase } from '../context.js';
 import { halting } from '../unit-removal.js';
-import { KUBELET_STOPPED, PODS_GONE, RUNTIME_STOPPED } from './artefacts.js';
+import { KUBELET_STOPPED, PODS_GONE, RUNTIME_STOPPED, TIMER_STOPPED } from './artefacts.js';
 import { leftover } from './leftover.js';
 import { CONTAINERD_REQUEST, ownsContainerd } from './owned.js';
 
@@ -15,6 +16,16 @@ export const stopKubelet = defineHostPhase({
   provides: [KUBELET_STOPPED],
   observe: () => ({ units: [KUBELET_UNIT] }),
   plan: (_context, _host, seen) => leftover(halting(KUBELET_UNIT, seen.units.get(KUBELET_UNIT))),
+});
+
+export const stopTimer = defineHostPhase({
+  name: 'reset/etcd-snapshots',
+  summary: 'the timer of etcd’s snapshots stopped; the snapshots stay',
+  target: 'all',
+  needs: [],
+  provides: [TIMER_STOPPED],
+  observe: () => ({ units: [SNAPSHOT_TIMER] }),
+  plan: (_context, _host, seen) => leftover(halting(SNAPSHOT_TIMER, seen.units.get(SNAPSHOT_TIMER))),
 });
 
 export const stopRuntime = defineHostPhase({

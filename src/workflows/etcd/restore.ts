@@ -18,6 +18,10 @@ export interface RestoreOptions {
   snapshot: OpenSnapshot;
   /** Who holds the lock, as others are told. */
   owner: string;
+  /** Image of the etcd that the new data is for; default the one that each host's manifest names. */
+  image?: string;
+  /** Done on each control plane and host with a member while nothing of it runs, before anything is started. */
+  whileStopped?: (host: string) => Promise<void>;
 }
 
 export interface RestoreResult {
@@ -50,7 +54,7 @@ export async function restoreEtcd(session: Session, options: RestoreOptions): Pr
     emit({ type: 'run-started', run, hosts, tasks: hosts.length });
     let ok = false;
     try {
-      const result = await restore(session, options.snapshot, prepared);
+      const result = await restore(session, options, prepared);
       ok = true;
       return { ...result, durationMs: context.now() - started };
     } finally {
@@ -62,7 +66,7 @@ export async function restoreEtcd(session: Session, options: RestoreOptions): Pr
 
 async function restore(
   session: Session,
-  snapshot: OpenSnapshot,
+  { snapshot, image, whileStopped }: RestoreOptions,
   { plan, surveys, at }: PreparedRestore,
 ): Promise<Omit<RestoreResult, 'durationMs'>> {
   const { context, effects } = session;
@@ -73,7 +77,7 @@ async function restore(
   const surveyed = (name: string) => {
     const found = surveys.find(({ host }) => host === name);
     if (found === undefined) throw new KeelsonError('BUG', `${name} was not looked at`);
-    return found;
+    return image === undefined ? found : { ...found, image };
   };
 
   await onHosts(session, 'restore/stage', hosts, (name) =>
@@ -87,6 +91,8 @@ async function restore(
     const { dataDir } = surveyed(name);
     return swapData(effects.host(name), dataDir, keptAs(dataDir, 'restore', at));
   });
+  if (whileStopped !== undefined)
+    await onHosts(session, 'restore/versions', concerned, (name) => whileStopped(name));
   await onHosts(session, 'restore/etcd', hosts, async (name) => {
     if (surveyed(name).manifest === null)
       await putManifest(context, effects.host(name), { initialCluster: members });

@@ -6,22 +6,27 @@ import { refuseLocked, withLock } from '../lock.js';
 import { findingsTable } from '../preflight.js';
 import { observeTrust } from '../require.js';
 import type { Session } from '../session.js';
+import { awaitWindow, mayBegin } from './gate.js';
 import { awaitCluster } from './health.js';
 import { hostTurn, isBack } from './host-turn.js';
 import type { Hop } from './path.js';
+import { refusePaused } from './pause.js';
 import { ADDON_PHASES, TOOL_PHASES, UPGRADE_PHASES } from './phases.js';
 import { planUpgrade } from './plan.js';
 import { pruneHost } from './prune.js';
 import { readRecord, removeRecord, type UpgradeRecord, writeRecord } from './record.js';
-import { refuseStopped, runStepTasks, type Step, stepJournal, tasksOf } from './run.js';
+import { runStepTasks, type Step, stepJournal, tasksOf } from './run.js';
 import { stage } from './stage.js';
 import { type DrainSettings, upgradeWorkers, waveSize } from './waves.js';
+import type { MaintenanceWindow } from './window.js';
 
 export interface UpgradeOptions {
   /** Who holds the lock, as others are told. */
   owner: string;
   /** Soft stop: what is under way finishes, nothing new begins. */
   stop?: AbortSignal;
+  /** Nothing begins outside of this time of the day. */
+  window?: MaintenanceWindow;
   /** Only these hosts; the step stays under way until all are through. */
   hosts?: readonly string[];
   /** Where the snapshot of etcd from before goes; null for none. */
@@ -54,10 +59,11 @@ export interface UpgradeResult {
  * @param session of the cluster file with the target's version and bundle
  * @throws PREFLIGHT for findings that stand in the way, before anything is changed; CONFLICT for a step that is
  * under way to elsewhere, or for a target more than one step away; DEADLINE with the first cause, the host in
- * question being back where it was; LOCKED, ABORTED
+ * question being back where it was; LOCKED; ABORTED, also while it is paused and where its window closes
  */
 export async function applyUpgrade(session: Session, options: UpgradeOptions): Promise<UpgradeResult> {
   await refuseLocked(session);
+  await refusePaused(session);
   return withLock(session, { owner: options.owner, run: 'upgrade apply' }, async () => {
     await observeTrust(session);
     const record = await recordOf(session, options);
@@ -141,6 +147,7 @@ export async function runStep(
     direction: record.direction,
     journal: stepJournal(session, run),
     stop: options.stop ?? new AbortController().signal,
+    window: options.window ?? null,
   };
   emit({ type: 'run-started', run: `${run} ${hop.from} → ${hop.to}`, hosts: names, tasks: names.length });
   let ok = false;
@@ -188,7 +195,7 @@ async function begun(
   };
   const [file] = await Promise.all([snapshot(), stage(step, names)]);
   const current: UpgradeRecord = { ...record, snapshot: file };
-  refuseStopped(step);
+  await awaitWindow(step);
   await writeRecord(session, current);
   return current;
 }
@@ -205,7 +212,7 @@ async function controlPlanesTurn(step: Step, names: readonly string[], record: U
   );
   let done = 0;
   for (const { name } of order) {
-    refuseStopped(step);
+    await mayBegin(step);
     try {
       done += await hostTurn(step, name);
     } catch (error) {
@@ -218,7 +225,7 @@ async function controlPlanesTurn(step: Step, names: readonly string[], record: U
 }
 
 async function addons(step: Step): Promise<void> {
-  refuseStopped(step);
+  await mayBegin(step);
   const { session } = step;
   const tasks = await tasksOf(session, ADDON_PHASES, []);
   await runStepTasks(step, ADDON_PHASES, tasks);

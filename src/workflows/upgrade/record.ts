@@ -19,6 +19,8 @@ export interface UpgradeRecord {
   snapshot: string | null;
   /** The bundle of the version before, on the operator's machine. */
   bundle: string | null;
+  /** Of a rollback that takes etcd back to the snapshot too: whether that is done. */
+  restore?: 'pending' | 'done';
 }
 
 /** The newest record that any control plane has; null where none has one. */

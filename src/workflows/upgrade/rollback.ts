@@ -4,6 +4,7 @@ import { observeTrust } from '../require.js';
 import type { Session } from '../session.js';
 import { runStep, type UpgradeOptions, type UpgradeResult } from './apply.js';
 import { minorsBetween, parseVersion } from './path.js';
+import { refusePaused } from './pause.js';
 import { readRecord, type UpgradeRecord } from './record.js';
 
 /**
@@ -23,6 +24,16 @@ export async function wayBack(session: Session): Promise<UpgradeRecord> {
     });
   }
   return { ...record, from: record.to, to: record.from, direction: 'rollback', state: 'under-way' };
+}
+
+/** The way back, to the session's version. @throws CONFLICT where it leads elsewhere by now */
+export async function wayBackTo(session: Session): Promise<UpgradeRecord> {
+  const record = await wayBack(session);
+  const version = session.context.config.cluster.kubernetesVersion;
+  if (record.to === version) return record;
+  throw new KeelsonError('CONFLICT', `the way back is to ${record.to}, not to ${version}`, {
+    hint: 'somebody else has upgraded meanwhile: run keelson upgrade rollback again',
+  });
 }
 
 /** Minor of a tag such as `3.6.8-0`. */
@@ -52,15 +63,13 @@ export function storeObstacle(
  */
 export async function rollbackUpgrade(session: Session, options: UpgradeOptions): Promise<UpgradeResult> {
   await refuseLocked(session);
+  await refusePaused(session);
   return withLock(session, { owner: options.owner, run: 'upgrade rollback' }, async () => {
     await observeTrust(session);
-    const record = await wayBack(session);
-    const version = session.context.config.cluster.kubernetesVersion;
-    if (record.to !== version) {
-      throw new KeelsonError('CONFLICT', `the way back is to ${record.to}, not to ${version}`, {
-        hint: 'somebody else has upgraded meanwhile: run keelson upgrade rollback again',
-      });
-    }
-    return runStep(session, record, options);
+    const record = await wayBackTo(session);
+    if (record.restore !== 'pending') return runStep(session, record, options);
+    throw new KeelsonError('CONFLICT', 'etcd is on its way back to the snapshot from before the upgrade', {
+      hint: 'end that first: keelson upgrade rollback --restore-snapshot',
+    });
   });
 }

@@ -7,6 +7,7 @@ import { makePlan } from '../plan.js';
 import { refuseBlocked } from '../refuse-blocked.js';
 import type { Session } from '../session.js';
 import type { Hop } from './path.js';
+import type { MaintenanceWindow } from './window.js';
 
 /** One step of an upgrade or of a rollback, as its parts see it. */
 export interface Step {
@@ -16,6 +17,8 @@ export interface Step {
   journal: Journal;
   /** Soft stop: what is under way finishes, nothing new begins. */
   stop: AbortSignal;
+  /** Nothing new begins outside of it. */
+  window: MaintenanceWindow | null;
 }
 
 export function stepJournal(session: Session, run: string): Journal {
@@ -70,14 +73,5 @@ export async function runStepTasks(
     emit,
     concurrency: Math.max(8, context.config.spec.concurrency * 4),
     stop,
-  });
-}
-
-/** @throws ABORTED where a soft stop was asked for */
-export function refuseStopped({ stop, direction }: Pick<Step, 'stop' | 'direction'>): void {
-  if (!stop.aborted) return;
-  const command = direction === 'upgrade' ? 'keelson upgrade apply' : 'keelson upgrade rollback';
-  throw new KeelsonError('ABORTED', 'stopped between two hosts, as asked', {
-    hint: `run ${command} again: it goes on from here`,
   });
 }

@@ -4,9 +4,10 @@ import { KeelsonError, toKeelsonError } from '../../errors/keelson-error.js';
 import { isCordoned, nodeRef, setCordoned } from '../../phases/nodes/cordon.js';
 import { drainNode } from '../../phases/nodes/drain.js';
 import type { DrainPolicy } from '../../phases/nodes/drain-pods.js';
+import { mayBegin } from './gate.js';
 import { awaitCluster } from './health.js';
 import { hostTurn } from './host-turn.js';
-import { refuseStopped, type Step } from './run.js';
+import type { Step } from './run.js';
 
 export interface DrainSettings extends DrainPolicy {
   /** Milliseconds until a drain is given up. */
@@ -51,7 +52,7 @@ export async function upgradeWorkers(
   const { session } = step;
   let changed = 0;
   for (const wave of wavesOf(names, options.size)) {
-    refuseStopped(step);
+    await mayBegin(step);
     await awaitCluster(session.context);
     const ended = await Promise.allSettled(wave.map((name) => workerTurn(step, name, options.drain)));
     const failures = ended.flatMap((result) =>
