@@ -59,6 +59,7 @@ function clusterDocument(config: ClusterConfig): object {
     preparation,
     externalEtcd,
     ignorePreflightErrors,
+    distribution,
     concurrency,
   } = config.spec;
   const [any] = config.hosts;
@@ -79,6 +80,7 @@ function clusterDocument(config: ClusterConfig): object {
       preparation,
       ...(externalEtcd === undefined ? {} : { externalEtcd }),
       ignorePreflightErrors,
+      distribution,
       concurrency,
     },
   };

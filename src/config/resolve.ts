@@ -174,6 +174,7 @@ function resolveSpec(
     },
     ...(spec.externalEtcd === undefined ? {} : { externalEtcd: localFiles(spec.externalEtcd, around) }),
     ignorePreflightErrors: spec.ignorePreflightErrors ?? [],
+    distribution: spec.distribution ?? 'auto',
     concurrency: spec.concurrency ?? 20,
   };
 }

@@ -259,6 +259,8 @@ export interface ClusterSpec {
   externalEtcd?: { caFile: string; certFile: string; keyFile: string };
   /** Kubernetes names of preflight checks to report as warnings. */
   ignorePreflightErrors: string[];
+  /** Whether hosts pass on binaries and images. */
+  distribution: 'auto' | 'direct' | 'chain';
   /** At most so many hosts are worked on at once. */
   concurrency: number;
 }

@@ -58,7 +58,10 @@ async function run(connection: Connection, command: WireCommand, options: ExecOp
   const limit = options.maxOutputBytes ?? DEFAULT_OUTPUT_BYTES;
   const stdout = new Output(limit);
   const stderr = new Output(limit + 64);
-  channel.on('data', (chunk: Buffer) => stdout.add(chunk));
+  channel.on('data', (chunk: Buffer) => {
+    stdout.add(chunk);
+    options.onStdout?.(chunk);
+  });
   channel.stderr.on('data', (chunk: Buffer) => stderr.add(chunk));
 
   const ended = await new Promise<{ ending: Ending; code: number | null }>((resolve, reject) => {
