@@ -77,6 +77,7 @@ export function relayScript({ id, directory, blobs, inlet, clientKey }: RelayOpt
     '    if [ $what = pass ]; then dd bs=1048576 iflag=fullblock,count_bytes count=$size of=/dev/null 2>/dev/null; continue; fi',
     `    new=$store/.${id}-$sha`,
     '    found=$(dd bs=1048576 iflag=fullblock,count_bytes count=$size 2>/dev/null | tee "$new" | $sum)',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the shell's.
     '    if [ "${found%% *}" = $sha ] && [ "$(stat -c %s "$new")" = $size ] && mv -f "$new" "$store/$sha"; then echo "have $sha"',
     '    else rm -f "$new"; echo "lost $sha"; break; fi',
     '  done 3<"$d/blobs"',

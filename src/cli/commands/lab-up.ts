@@ -20,9 +20,9 @@ import { duration } from '../../report/table.js';
 import { applyCluster } from '../../workflows/apply.js';
 import { adminKubeconfig } from '../../workflows/kubeconfig.js';
 import type { Session } from '../../workflows/session.js';
-import { buildBundleWithProgress } from '../build-bundle.js';
 import { bundleArgument } from '../bundle-options.js';
-import { bundleDir, DEFAULT_KUBERNETES_VERSION } from '../cache.js';
+import { DEFAULT_KUBERNETES_VERSION } from '../cache.js';
+import { chooseBundle } from '../choose-bundle.js';
 import { ownerOf, withSession } from '../cluster-options.js';
 import type { CliIO, GlobalOptions } from '../command.js';
 import { defineCommand } from '../command.js';
@@ -33,7 +33,7 @@ export const command = defineCommand({
   name: 'lab up',
   summary: 'machines on this computer, and a cluster on them',
   details:
-    'systemd-nspawn needs root on Linux; --driver vagrant needs Vagrant with VirtualBox or libvirt. Builds the bundle at the first run (about a quarter of an hour); missing Debian packages are installed.',
+    'systemd-nspawn needs root on Linux; --driver vagrant needs Vagrant with VirtualBox or libvirt. Without --bundle: one at hand, else the official releases where they answer, else one built here (about a quarter of an hour). Missing Debian packages are installed.',
   options: {
     ...LAB_OPTIONS,
     controlPlanes: {
@@ -103,7 +103,7 @@ export const command = defineCommand({
     },
     bundle: {
       flags: '--bundle <path>',
-      description: 'directory or file of a bundle (default: one is built)',
+      description: 'directory or file of a bundle (default: at hand, official releases, or built)',
       kind: 'string',
     },
     noCluster: { flags: '--no-cluster', description: 'machines only', kind: 'boolean' },
@@ -151,7 +151,10 @@ export const command = defineCommand({
   },
 });
 
-/** The bundle at hand, or one that is built. @throws USAGE for a bundle of another version than asked for */
+/** Lab machines run on this computer. */
+const localArchitecture = () => (process.arch === 'arm64' ? 'arm64' : 'amd64');
+
+/** The bundle that was named, or one that is chosen. @throws USAGE for a bundle of another version than asked for */
 async function bundleOf(
   {
     bundle: path,
@@ -163,8 +166,7 @@ async function bundleOf(
   const version = asked === undefined || asked.startsWith('v') ? asked : `v${asked}`;
   if (path === undefined) {
     const kubernetesVersion = version ?? DEFAULT_KUBERNETES_VERSION;
-    const request = { kubernetesVersion, outDir: bundleDir(io, kubernetesVersion), installMissing: true };
-    return buildBundleWithProgress(request, io, global);
+    return chooseBundle({ kubernetesVersion, architecture: localArchitecture() }, io, global);
   }
   const bundle = await bundleArgument(path, io);
   const { lock } = bundle;
