@@ -36,7 +36,7 @@ async function traces(host: Host): Promise<string> {
 describe.skipIf(SSHD_MISSING !== undefined)('blobs along a chain of hosts with OpenSSH', () => {
   beforeAll(async () => {
     local = await mkdtemp(join(tmpdir(), 'keelson-blobs-'));
-    fleet = await startSshdFleet(4, [STATE]);
+    fleet = await startSshdFleet(4, { own: [STATE] });
   });
   afterAll(async () => {
     await fleet.close();

@@ -17,13 +17,30 @@ export const SSHD_MISSING =
     : ['/usr/sbin/sshd', '/usr/bin/unshare'].find((path) => !existsSync(path));
 
 export interface SshdFleet {
+  /** Connected; none where `connect` is false. */
   hosts: Host[];
   addresses: string[];
+  port: number;
+  identityFile: string;
+  fingerprint: string;
   close: () => Promise<void>;
 }
 
-/** OpenSSH servers with their default limits on loopback addresses; `own` directories are empty and theirs alone. */
-export async function startSshdFleet(count: number, own: readonly string[]): Promise<SshdFleet> {
+export interface FleetOptions {
+  /** Directories that are empty at first, and each host's own. */
+  own?: readonly string[];
+  /** Directories that are as this computer's at first; what a host writes there is its own. */
+  copied?: readonly string[];
+  /** Programs in place of this computer's, by path. */
+  programs?: Readonly<Record<string, string>>;
+  connect?: boolean;
+}
+
+/** OpenSSH servers with their default limits on loopback addresses, each with files of its own. */
+export async function startSshdFleet(
+  count: number,
+  { own = [], copied = [], programs = {}, connect = true }: FleetOptions,
+): Promise<SshdFleet> {
   const directory = await mkdtemp(join(tmpdir(), 'keelson-sshd-'));
   const servers: ChildProcess[] = [];
   const key = (name: string) =>
@@ -46,9 +63,9 @@ export async function startSshdFleet(count: number, own: readonly string[]): Pro
       'StrictModes no',
     ];
     await writeFile(config, `${lines.join('\n')}\n`);
-    const mounts = own.map((path) => `mount -t tmpfs tmpfs ${path} && `).join('');
+    const mounts = mountLines({ own, copied, programs }, directory);
     // Without this computer's own ~/.bashrc, which bash would read for every command.
-    const start = `[ -e ~/.bashrc ] && mount --bind /dev/null ~/.bashrc; ${mounts}exec /usr/sbin/sshd -D -f "$1"`;
+    const start = `[ -e ~/.bashrc ] && mount --bind /dev/null ~/.bashrc; ${mounts} exec /usr/sbin/sshd -D -f "$1"`;
     servers.push(spawn('unshare', ['--mount', 'sh', '-c', start, 'sh', config], { stdio: 'ignore' }));
   }
   const stop = async () => {
@@ -60,14 +77,15 @@ export async function startSshdFleet(count: number, own: readonly string[]): Pro
     const [, fingerprint = ''] = execFileSync('ssh-keygen', ['-lf', join(directory, 'host.pub')])
       .toString()
       .split(' ');
+    const identityFile = join(directory, 'user');
     const connected = await connectAll(
-      addresses.map((address, index) => ({
+      (connect ? addresses : []).map((address, index) => ({
         name: `w${index + 1}`,
         ssh: {
           address,
           port: PORT,
           user: 'root',
-          identityFile: join(directory, 'user'),
+          identityFile,
           knownHostsFiles: [],
           hostKeyFingerprint: fingerprint,
           jumpHosts: [],
@@ -81,11 +99,33 @@ export async function startSshdFleet(count: number, own: readonly string[]): Pro
       await Promise.all(hosts.map((host) => host.close()));
       await stop();
     };
-    return { hosts, addresses, close };
+    return { hosts, addresses, port: PORT, identityFile, fingerprint, close };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** Shell text that gives a mount namespace its own files; what is written lies in its memory. */
+function mountLines({ own, copied, programs }: Required<Omit<FleetOptions, 'connect'>>, directory: string) {
+  const scratch = join(directory, 'scratch');
+  const layers = copied.flatMap((path, index) => {
+    const layer = `${scratch}/${index}`;
+    return [
+      `mkdir -p ${layer}/upper ${layer}/work`,
+      `mount -t overlay overlay -o lowerdir=${path},upperdir=${layer}/upper,workdir=${layer}/work ${path}`,
+    ];
+  });
+  const files = Object.entries(programs).map(
+    ([path, text]) =>
+      `cat > ${path}.new <<'END' && chmod 755 ${path}.new && mv ${path}.new ${path}\n${text}\nEND\n`,
+  );
+  return [
+    `mkdir -p ${scratch}; mount -t tmpfs tmpfs ${scratch} || exit 1;`,
+    ...layers.map((line) => `${line} || exit 1;`),
+    ...own.map((path) => `mkdir -p ${path}; mount -t tmpfs tmpfs ${path} || exit 1;`),
+    ...files,
+  ].join(' ');
 }
 
 async function listening(address: string): Promise<void> {

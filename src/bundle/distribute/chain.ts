@@ -7,7 +7,7 @@ import { type Relay, startRelay } from './relay.js';
 /** Milliseconds that a host has to take the stream; whoever is not ready by then is left out. */
 const READY_MS = 15_000;
 /** Milliseconds without a byte or a word after which a chain is given up. */
-const STALL_MS = 45_000;
+const STALL_MS = 60_000;
 /** Ports of the default service-node-port-range: a firewall that lets a cluster work leaves them open. */
 const PORTS = { from: 30_000, to: 32_767 };
 const PORT_TRIES = 4;
@@ -42,7 +42,7 @@ export interface ChainOptions {
 /**
  * Sends blobs once, to the first host; each host passes on what comes while it comes, over a one-time SSH server of
  * the next one, and verifies and keeps what it wants. Never rejects: what a host did not get, `onHave` did not name.
- * Nothing of the chain is left on any host afterwards, or 20 seconds after this process is gone.
+ * Nothing of the chain is left on any host afterwards, or 30 seconds after this process is gone.
  * @returns hosts that could not be a part of it, and why
  */
 export async function sendAlongChain(options: ChainOptions): Promise<Map<Host, string>> {

@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { allOrNothing, quoteWord } from '../../host/quote.js';
 
 /** Seconds without a beat after which a relay takes everything of itself away. */
-export const RELAY_PATIENCE_SECONDS = 20;
+export const RELAY_PATIENCE_SECONDS = 30;
 /** What a beat is on the relay's stdin. */
 export const BEAT = '.';
 
@@ -64,6 +64,8 @@ export function relayScript({ id, directory, blobs, inlet, clientKey }: RelayOpt
     'mkdir -- "$d" || exit 1',
     "trap end EXIT; trap 'exit 1' HUP INT TERM PIPE",
     'mkdir -p -- "$store" && mkfifo "$d/in" "$d/out" || exit 1',
+    // What a host left that lost power in the middle.
+    'find "$store" -mindepth 1 -maxdepth 1 -name ".*" -mmin +600 -exec rm -rf {} + 2>/dev/null',
     "if command -v openssl >/dev/null; then sum='openssl dgst -sha256 -r'; else sum='sha256sum'; fi",
     ...file('feed', FEED, dir),
     ...file(
