@@ -6,6 +6,7 @@ import {
   type BundleImage,
   type BundleLock,
   type BundleRole,
+  type HostPackage,
   LOCK_FILE,
   parseLock,
 } from './lock.js';
@@ -61,6 +62,15 @@ export function filesForRole(bundle: Bundle, role: PayloadRole): BundleFile[] {
 export function imagesForRole(bundle: Bundle, role: PayloadRole): BundleImage[] {
   if (role === 'etcd') return bundle.lock.images.filter((image) => ETCD_IMAGES.includes(image.name));
   return bundle.lock.images.filter((image) => image.roles.includes(role));
+}
+
+/** Packages that a host of this distribution can install out of a bundle. */
+export function hostPackagesFor(
+  { lock }: Bundle,
+  host: { os: { id: string; versionId: string }; architecture: BundleLock['architecture'] },
+): readonly HostPackage[] {
+  if (lock.architecture !== host.architecture) return [];
+  return (lock.hostPackages ?? []).filter(({ os }) => os === `${host.os.id}-${host.os.versionId}`);
 }
 
 /**

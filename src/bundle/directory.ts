@@ -2,7 +2,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Bundle, loadBundle } from './bundle.js';
 import { imageIndex, OCI_LAYOUT } from './image.js';
-import { type BundleLock, carriedImages, LOCK_FILE, renderLock } from './lock.js';
+import { type BundleLock, carriedImages, LOCK_FILE, plainFiles, renderLock } from './lock.js';
 import { renewPapers } from './papers.js';
 import { storeBlob, writeWhole } from './store.js';
 
@@ -11,7 +11,7 @@ export function blobsOfLock(lock: BundleLock): { sha256: string; size: number; m
   const blobs = new Map<string, { sha256: string; size: number; mode: number }>();
   for (const { sha256, size } of carriedImages(lock).flatMap((image) => image.blobs))
     blobs.set(sha256, { sha256, size, mode: 0o444 });
-  for (const { sha256, size } of lock.files) blobs.set(sha256, { sha256, size, mode: 0o555 });
+  for (const { sha256, size } of plainFiles(lock)) blobs.set(sha256, { sha256, size, mode: 0o555 });
   return [...blobs.values()];
 }
 

@@ -43,6 +43,8 @@ const lockSchema = z.strictObject({
   toolchain: z.strictObject({ go: z.string(), gcc: z.string() }),
   components: z.array(z.strictObject({ name: word, version: word, module: z.string(), sum: z.string() })),
   packages: z.array(z.strictObject({ name: word, version: word, sha256 })),
+  /** Packages that hosts of a distribution (`debian-12`) may lack, for those that reach no repository. */
+  hostPackages: z.array(z.strictObject({ name: word, version: word, os: word, sha256, size })).optional(),
   /** `host`: images are not in the bundle, hosts pull them by these digests. */
   imagesBy: z.literal('host').optional(),
   files: unique(
@@ -99,6 +101,16 @@ export type BundleFile = BundleLock['files'][number];
  * the manifest first, then the configuration, then the layers, lowest first.
  */
 export type BundleImage = BundleLock['images'][number];
+
+/** A package of a host's distribution. */
+export type HostPackage = NonNullable<BundleLock['hostPackages']>[number];
+
+/** What of a lock is a file of its own: programs and host packages. */
+export function plainFiles(
+  lock: BundleLock,
+): readonly { name: string; version: string; sha256: string; size: number }[] {
+  return [...lock.files, ...(lock.hostPackages ?? [])];
+}
 
 /** Which hosts get a file or an image. */
 export type BundleRole = z.infer<typeof role>;

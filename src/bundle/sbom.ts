@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { KeelsonError } from '../errors/keelson-error.js';
-import type { BundleLock } from './lock.js';
+import { type BundleLock, plainFiles } from './lock.js';
 
 /** Name of the bill of materials within a bundle. */
 export const SBOM_FILE = 'sbom.spdx.json';
@@ -51,6 +51,16 @@ export function sbomOf(lock: BundleLock, lockText: Buffer): Buffer {
         purpose: 'APPLICATION',
         sha256,
         fileName: path,
+      }),
+    ),
+    ...(lock.hostPackages ?? []).map(
+      ({ name, version, os, sha256 }): Package => ({
+        id: `host-package-${name}`,
+        name,
+        version,
+        purpose: 'INSTALL',
+        purl: `pkg:deb/${os.split('-')[0]}/${name}@${encodeURIComponent(version)}?arch=${lock.architecture}&distro=${os}`,
+        sha256,
       }),
     ),
     ...lock.images.map(({ name, reference, digest }): Package => {
@@ -110,7 +120,7 @@ export function checkSbom(sbom: Buffer, lock: BundleLock, place: string): void {
     });
   }
   const wanted = [
-    ...[...lock.files, ...lock.packages].map(({ name, sha256 }) => ({ name, sha256 })),
+    ...[...plainFiles(lock), ...lock.packages].map(({ name, sha256 }) => ({ name, sha256 })),
     ...lock.images.map(({ reference, digest }) => ({
       name: reference,
       sha256: digest.slice('sha256:'.length),

@@ -6,7 +6,7 @@ import { KeelsonError } from '../errors/keelson-error.js';
 import { type Bundle, blobPath, loadBundle } from './bundle.js';
 import { hashFile } from './cache.js';
 import { blobsOfManifest, imageIndex } from './image.js';
-import { carriedImages } from './lock.js';
+import { carriedImages, plainFiles } from './lock.js';
 import { papersOf } from './papers.js';
 import { checkSbom } from './sbom.js';
 import { checkSignature, isAbout } from './signature.js';
@@ -106,7 +106,7 @@ function blobsOf(bundle: Bundle): Map<string, { size: number; neededBy: string[]
     if (known === undefined) blobs.set(sha256, { size, neededBy: [user] });
     else known.neededBy.push(user);
   };
-  for (const file of bundle.lock.files) add(file.sha256, file.size, `file ${file.name}`);
+  for (const file of plainFiles(bundle.lock)) add(file.sha256, file.size, `file ${file.name}`);
   for (const image of carriedImages(bundle.lock)) {
     for (const blob of image.blobs) add(blob.sha256, blob.size, `image ${image.reference}`);
   }

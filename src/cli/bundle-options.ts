@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Bundle } from '../bundle/bundle.js';
+import { addHostPackages } from '../bundle/host-packages.js';
 import { openBundle } from '../bundle/open.js';
 import { type Papers, papersOf } from '../bundle/papers.js';
 import { isEncryptedKey, signBundleFiles } from '../bundle/signature.js';
 import { KeelsonError } from '../errors/keelson-error.js';
+import { hostTools } from '../phases/host-tools.js';
 import { bytes } from '../report/table.js';
 import { readPublicKeys } from '../workflows/cluster-bundle.js';
 import { bundleLine } from './bundle-progress.js';
@@ -24,6 +26,26 @@ export const ARCHIVE_OPTIONS = {
     kind: 'string',
   },
 } as const;
+
+/** Option of commands that make a bundle. */
+export const HOST_PACKAGES_OPTION = {
+  hostPackages: {
+    flags: '--host-packages',
+    description: 'with packages of this computer’s distribution that hosts may lack (Debian, Ubuntu)',
+    kind: 'boolean',
+  },
+} as const;
+
+/** A bundle with the packages that `spec.preparation.packages: install` may want on hosts of this distribution. */
+export async function withHostPackages(bundle: Bundle, io: CliIO, global: GlobalOptions): Promise<Bundle> {
+  const tools = hostTools(bundle.lock.kubernetesVersion);
+  const names = [...new Set(tools.map((tool) => tool.packages.apt))].sort();
+  const added = await addHostPackages(bundle, names, io.stop);
+  const packages = added.lock.hostPackages ?? [];
+  const size = bytes(packages.reduce((sum, entry) => sum + entry.size, 0));
+  bundleLine(io, global)(`${packages.length} packages for hosts of ${packages[0]?.os ?? 'none'}, ${size}`);
+  return added;
+}
 
 /** @throws USAGE for options of a bundle file where a directory is written */
 export function requireArchive(

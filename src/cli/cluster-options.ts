@@ -190,6 +190,26 @@ export function withBundle(config: ClusterConfig, path: string | undefined, io: 
   return { ...config, spec: { ...config.spec, bundle: resolve(io.cwd, path) } };
 }
 
+/** With a bundle in any case: where the file names none, one is chosen. */
+async function withChosenBundle(
+  config: ClusterConfig,
+  { obtainBundle }: { obtainBundle?: boolean },
+  io: CliIO,
+  global: GlobalOptions,
+): Promise<ClusterConfig> {
+  if (config.spec.bundle !== null) return config;
+  const { chooseBundle } = await import('./choose-bundle.js');
+  const choice = {
+    kubernetesVersion: config.cluster.kubernetesVersion,
+    architecture:
+      presentHosts(config).find((host) => host.architecture !== undefined)?.architecture ?? 'amd64',
+    mirrors: config.spec.mirrors,
+    atHand: obtainBundle !== true,
+  } as const;
+  const { dir } = await chooseBundle(choice, io, global);
+  return { ...config, spec: { ...config.spec, bundle: dir } };
+}
+
 /** Opens a session with a reporter, does the work, closes both. */
 export async function withSession<T>(
   values: ClusterValues,
@@ -204,9 +224,12 @@ export async function withSession<T>(
     bundleOptional?: boolean;
     certificateKey?: string;
     bundle?: string | undefined;
+    /** Where no bundle is named, one is fetched or built; else one at hand is all that is looked for. */
+    obtainBundle?: boolean;
   } = {},
 ): Promise<T> {
-  const config = withBundle(options.config ?? (await clusterConfig(values.config, io)), options.bundle, io);
+  const named = withBundle(options.config ?? (await clusterConfig(values.config, io)), options.bundle, io);
+  const config = options.bundleOptional === true ? named : await withChosenBundle(named, options, io, global);
   for (const note of config.notes) io.stderr.write(`keelson: ${note}\n`);
   const { openSession } = await import('../workflows/session.js');
   const reporter = await reporterFor({

@@ -1,17 +1,19 @@
 import { resolve } from 'node:path';
 import type { Bundle } from '../bundle/bundle.js';
-import { releaseFor } from '../bundle/releases.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { installPackages, isDebian, missingLabTools } from '../lab/tools.js';
-import { buildBundleWithProgress } from './build-bundle.js';
 import { bundleArgument } from './bundle-options.js';
-import { bundleDir, DEFAULT_KUBERNETES_VERSION } from './cache.js';
+import { DEFAULT_KUBERNETES_VERSION } from './cache.js';
+import { chooseBundle } from './choose-bundle.js';
 import type { CliIO, GlobalOptions } from './command.js';
 
+/** Lab machines run on this computer. */
+const localArchitecture = () => (process.arch === 'arm64' ? 'arm64' : 'amd64');
+
 /**
- * How to get the bundle that was named, or one that is built, with its path for a cluster file. What can be refused
- * is refused at once.
- * @throws USAGE for a bundle of another version than asked for; BUNDLE for a version that can't be built
+ * How to get the bundle that was named, or one that is chosen, with its path for a cluster file. A named one is
+ * looked at at once.
+ * @throws USAGE for a bundle of another version than asked for
  */
 export async function labBundle(
   {
@@ -24,10 +26,8 @@ export async function labBundle(
   const version = asked === undefined || asked.startsWith('v') ? asked : `v${asked}`;
   if (path === undefined) {
     const kubernetesVersion = version ?? DEFAULT_KUBERNETES_VERSION;
-    releaseFor(kubernetesVersion);
-    const request = { kubernetesVersion, outDir: bundleDir(io, kubernetesVersion), installMissing: true };
     return async () => {
-      const bundle = await buildBundleWithProgress(request, io, global);
+      const bundle = await chooseBundle({ kubernetesVersion, architecture: localArchitecture() }, io, global);
       return { bundle, path: bundle.dir };
     };
   }

@@ -60,6 +60,7 @@ function clusterDocument(config: ClusterConfig): object {
     certificateTimer,
     externalEtcd,
     ignorePreflightErrors,
+    distribution,
     concurrency,
   } = config.spec;
   const [any] = config.hosts;
@@ -81,6 +82,7 @@ function clusterDocument(config: ClusterConfig): object {
       ...(certificateTimer === undefined ? {} : { certificateTimer }),
       ...(externalEtcd === undefined ? {} : { externalEtcd }),
       ignorePreflightErrors,
+      distribution,
       concurrency,
     },
   };

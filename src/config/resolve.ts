@@ -178,6 +178,7 @@ function resolveSpec(
       ? {}
       : { etcdSnapshots: { ...SNAPSHOT_DEFAULTS, ...defined(spec.etcdSnapshots) } }),
     ignorePreflightErrors: spec.ignorePreflightErrors ?? [],
+    distribution: spec.distribution ?? 'auto',
     concurrency: spec.concurrency ?? 20,
   };
 }

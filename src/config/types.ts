@@ -280,6 +280,8 @@ export interface ClusterSpec {
   etcdSnapshots?: EtcdSnapshots;
   /** Kubernetes names of preflight checks to report as warnings. */
   ignorePreflightErrors: string[];
+  /** Whether hosts pass on binaries and images. */
+  distribution: 'auto' | 'direct' | 'chain';
   /** At most so many hosts are worked on at once. */
   concurrency: number;
 }

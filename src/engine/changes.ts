@@ -12,6 +12,8 @@ export interface Effects {
   secret: (artefact: string) => Promise<Buffer>;
   /** Local path of a verified blob of the bundle. */
   blobPath: (sha256: string) => string;
+  /** Resolves when what other hosts pass on for these changes has come, or will not; absent where none does. */
+  arrived?: (host: string, changes: readonly Change[]) => Promise<void>;
   importImages: (host: Host, images: readonly ImageChange[]) => Promise<void>;
   applyObjects: (changes: readonly ObjectChange[]) => Promise<void>;
 }
@@ -71,7 +73,10 @@ async function executeBatch(
       const blobs = files.flatMap(({ path, mode, content }) =>
         content?.kind === 'blob' ? [{ path, mode, sha256: content.sha256 }] : [],
       );
-      if (blobs.length > 0) await takeStored(target, blobs);
+      if (blobs.length > 0) {
+        await effects.arrived?.(host, files);
+        await takeStored(target, blobs);
+      }
       await target.put(await Promise.all(files.map((file) => fileSpec(file, effects))));
       if (blobs.length > 0) await recordDigests(target, blobs);
       return;
@@ -83,11 +88,11 @@ async function executeBatch(
         effects.host(host),
         batch.filter((change): change is PackageChange => change.kind === 'package'),
       );
-    case 'image':
-      return effects.importImages(
-        effects.host(host),
-        batch.filter((change): change is ImageChange => change.kind === 'image'),
-      );
+    case 'image': {
+      const images = batch.filter((change): change is ImageChange => change.kind === 'image');
+      await effects.arrived?.(host, images);
+      return effects.importImages(effects.host(host), images);
+    }
     case 'object':
       return effects.applyObjects(batch.filter((change): change is ObjectChange => change.kind === 'object'));
     case 'action':

@@ -48,7 +48,9 @@ export async function runTasks<C extends EngineContext>(options: RunOptions<C>):
   );
   const limit = pLimit(options.concurrency);
   const leaders = leadingUnits(options, units, graph);
-  const bulk = turns(BULK_TASKS, leaders.size);
+  // Where hosts pass on what they get, it comes to all of them at once.
+  const passedOn = options.effects.arrived !== undefined;
+  const bulk = passedOn ? turns(options.concurrency, 0) : turns(BULK_TASKS, leaders.size);
   const rolling = pLimit(1);
   let broken = false;
   const failures: KeelsonError[] = [];

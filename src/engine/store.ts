@@ -7,15 +7,20 @@ import { STATE_DIR } from './journal.js';
  */
 export const STORE_DIR = `${STATE_DIR}/blobs`;
 
+/** What other hosts have passed on, by digest, until it is taken to its place. */
+export const DELIVERED_DIR = `${STATE_DIR}/delivered`;
+
 /** Where the store has a file of this digest (sha256, hexadecimal). */
 export const storedPath = (sha256: string): string => `${STORE_DIR}/${sha256}`;
 
 /** Arguments: digest, mode and path in turn. What the store does not have is left to the caller. */
 const TAKE = `set -e
-[ -d ${STORE_DIR} ] || exit 0
+[ -d ${STORE_DIR} ] || [ -d ${DELIVERED_DIR} ] || exit 0
 umask 077
 while [ $# -gt 2 ]; do
-  from=${STORE_DIR}/$1
+  came=${DELIVERED_DIR}/$1
+  from=$came
+  [ -f "$from" ] || from=${STORE_DIR}/$1
   if [ -f "$from" ] && [ "$from" != "$3" ] && ! [ "$from" -ef "$3" ]; then
     mkdir -p -m 0755 "$(dirname "$3")"
     new="$(dirname "$3")/.keelson-$1"
@@ -23,6 +28,7 @@ while [ $# -gt 2 ]; do
     chown root:root "$new"
     chmod "$2" "$new"
     mv -fT "$new" "$3"
+    rm -f "$came"
   fi
   shift 3
 done

@@ -52,7 +52,10 @@ async function run(connection: Connection, command: WireCommand, options: ExecOp
   const limit = options.maxOutputBytes ?? DEFAULT_OUTPUT_BYTES;
   const stdout = new Output(limit);
   const stderr = new Output(limit);
-  const beginning = findBeginning((chunk) => stdout.add(chunk));
+  const beginning = findBeginning((chunk) => {
+    stdout.add(chunk);
+    options.onStdout?.(chunk);
+  });
   channel.on('data', (chunk: Buffer) => beginning.add(chunk));
   channel.stderr.on('data', (chunk: Buffer) => stderr.add(chunk));
 

@@ -20,6 +20,8 @@ export interface ExecOptions {
   secrets?: readonly string[];
   /** Output kept of each of stdout and stderr, in bytes; default 16 MiB; the rest is counted as truncated. */
   maxOutputBytes?: number;
+  /** Sees stdout while it comes, in pieces as they come. */
+  onStdout?: (chunk: Buffer) => void;
 }
 
 /** Success and failure share this shape. */

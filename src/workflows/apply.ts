@@ -3,6 +3,7 @@ import { hostJournal } from '../engine/journal.js';
 import { runTasks } from '../engine/runner.js';
 import type { Plan } from '../engine/types.js';
 import { APPLY_PHASES } from '../phases/phases.js';
+import { deliverTasks } from './deliver.js';
 import { isLeaving, LEAVE_DEFAULTS, runLeaving } from './leave.js';
 import { refuseLocked, withLock } from './lock.js';
 import { makePlan, type PlanSelection } from './plan.js';
@@ -65,22 +66,28 @@ export async function applyCluster(session: Session, options: ApplyOptions): Pro
     const leaving = plan.leaving ?? [];
     const hosts = [...context.inventory.map((host) => host.name), ...leaving];
     const done = await reportedRun(session, { run, hosts, tasks: plan.tasks }, started, async (counted) => {
-      await runTasks({
-        phases: options.phases ?? APPLY_PHASES,
-        tasks: plan.tasks.filter((task) => !isLeaving(task)),
-        context,
-        readers: session.readers,
-        effects: session.effects,
-        journal: hostJournal({
-          run,
-          host: session.effects.host,
-          fallback: context.first.name,
-          now: context.now,
-        }),
-        emit: counted,
-        concurrency: Math.max(8, context.config.spec.concurrency * 4),
-        stop: options.stop ?? new AbortController().signal,
-      });
+      const tasks = plan.tasks.filter((task) => !isLeaving(task));
+      const delivery = await deliverTasks(session, tasks, context.signal);
+      try {
+        await runTasks({
+          phases: options.phases ?? APPLY_PHASES,
+          tasks,
+          context,
+          readers: session.readers,
+          effects: delivery === null ? session.effects : { ...session.effects, arrived: delivery.arrived },
+          journal: hostJournal({
+            run,
+            host: session.effects.host,
+            fallback: context.first.name,
+            now: context.now,
+          }),
+          emit: counted,
+          concurrency: Math.max(8, context.config.spec.concurrency * 4),
+          stop: options.stop ?? new AbortController().signal,
+        });
+      } finally {
+        await delivery?.close();
+      }
       // Whoever comes has joined by now, so that pods and etcd have somewhere to go.
       await runLeaving({ ...session, emit: counted }, leaving, {
         tasks: plan.tasks.filter(isLeaving),

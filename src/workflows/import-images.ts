@@ -1,6 +1,8 @@
-import { imagesArchive } from '../bundle/archive.js';
+import { archivedBlobs, imagesArchive } from '../bundle/archive.js';
 import type { Bundle } from '../bundle/bundle.js';
+import { imageIndex, OCI_LAYOUT } from '../bundle/image.js';
 import type { BundleImage } from '../bundle/lock.js';
+import { DELIVERED_DIR } from '../engine/store.js';
 import type { ImageChange } from '../engine/types.js';
 import type { Host } from '../host/types.js';
 import { REGISTRY_CONFIG_DIRECTORY } from '../manifests/containerd.js';
@@ -13,9 +15,15 @@ const PIN = `for reference in "$@"; do
 done
 `;
 
+/** Prints what containerd has (`content`) and what other hosts have passed on (`delivered`), by digest. */
+const HELD = `${CTR.join(' ')} content list --quiet 2>/dev/null | sed 's/^sha256:/content /'
+ls -1 ${DELIVERED_DIR} 2>/dev/null | sed 's/^/delivered /'
+exit 0
+`;
+
 /**
- * Streams images into a host's containerd; blobs that its content store has are not sent again. They are pinned:
- * nobody could pull them again where they come from a bundle.
+ * Brings images into a host's containerd: from what other hosts have passed on to it, else streamed from here without
+ * blobs that its content store has. They are pinned: nobody could pull them again where they come from a bundle.
  */
 export async function importImages(
   bundle: Bundle,
@@ -27,21 +35,62 @@ export async function importImages(
     images.some((change) => change.reference === image.reference),
   );
   if (bundle.lock.imagesBy === 'host') return pullImages(host, wanted, signal);
-  const content = await host.query([...CTR, 'content', 'list', '--quiet'], { acceptCodes: 'any', signal });
-  const present = new Set(
-    content.stdout
-      .toString('utf8')
-      .split('\n')
-      .map((line) => line.replace('sha256:', '').trim()),
-  );
-  // The client-side import takes less than half the time of the transfer service's.
-  await host.exec([...CTR, 'images', 'import', '--local', '-'], {
-    stdin: imagesArchive(bundle, wanted, { omitBlobs: present }),
-    timeoutMs: 0,
-    signal,
-  });
+  const held = await host.script({ name: 'images/held', text: HELD }, { signal });
+  const lines = held.stdout.toString('utf8').split('\n');
+  const of = (kind: string) =>
+    new Set(lines.flatMap((line) => (line.startsWith(`${kind} `) ? [line.slice(kind.length + 1)] : [])));
+  const present = of('content');
+  const delivered = of('delivered');
+  const isDelivered = (image: BundleImage) =>
+    archivedBlobs([image], present).every(({ sha256 }) => delivered.has(sha256));
+  const there = delivered.size === 0 ? [] : wanted.filter(isDelivered);
+  const rest = wanted.filter((image) => !there.includes(image));
+  if (there.length > 0) {
+    const script = { name: 'images/import-delivered', text: importDelivered(bundle, there, present) };
+    const { code } = await host.script(script, { timeoutMs: 0, signal, acceptCodes: [0, GONE] });
+    // Another import has taken blobs that both need: containerd has them now.
+    if (code === GONE) return importImages(bundle, host, images, signal);
+  }
+  if (rest.length > 0) {
+    // The client-side import takes less than half the time of the transfer service's.
+    await host.exec([...CTR, 'images', 'import', '--local', '-'], {
+      stdin: imagesArchive(bundle, rest, { omitBlobs: present }),
+      timeoutMs: 0,
+      signal,
+    });
+  }
   const references = wanted.map((image) => image.reference);
   await host.script({ name: 'images/pin', text: PIN, args: references }, { signal });
+}
+
+/** Exit code where a blob is not there any more. */
+const GONE = 7;
+
+/** Makes an OCI layout of delivered blobs, imports it, and then gives up what no other image may need. */
+function importDelivered(
+  bundle: Bundle,
+  images: readonly BundleImage[],
+  present: ReadonlySet<string>,
+): string {
+  const blobs = archivedBlobs(images, present).map(({ sha256 }) => sha256);
+  const index = imageIndex(images, bundle.lock.architecture).toString('utf8');
+  return `set -e
+umask 077
+cd ${DELIVERED_DIR}
+layout=$(mktemp -d .import-XXXXXXXX)
+trap 'rm -rf "$layout"' EXIT
+trap 'exit 1' HUP INT TERM PIPE
+mkdir -p "$layout/blobs/sha256"
+cat >"$layout/oci-layout" <<'KEELSON-END'
+${OCI_LAYOUT.toString('utf8')}
+KEELSON-END
+cat >"$layout/index.json" <<'KEELSON-END'
+${index}
+KEELSON-END
+for blob in ${blobs.join(' ')}; do ln "$blob" "$layout/blobs/sha256/$blob" 2>/dev/null || exit ${GONE}; done
+tar -c -C "$layout" -f - oci-layout index.json blobs | ${CTR.join(' ')} images import --local - >&2
+for blob in ${blobs.join(' ')}; do rm -f "$blob"; done
+`;
 }
 
 /** Lets a host pull images by digest, and then name them as manifests do. Mirrors are as containerd has them. */

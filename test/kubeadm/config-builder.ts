@@ -72,6 +72,7 @@ export function buildConfig(options: BuildOptions): { config: ClusterConfig; hos
       endpoint: null,
       preparation: { packages: 'check', swap: 'check', selinux: 'check', firewall: 'check' },
       ignorePreflightErrors: [],
+      distribution: 'direct',
       concurrency: 10,
     },
     hosts: [host],

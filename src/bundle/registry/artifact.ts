@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { type Bundle, blobPath } from '../bundle.js';
 import { INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE } from '../image.js';
+import { plainFiles } from '../lock.js';
 import { papersOf } from '../papers.js';
 import type { WebResponse } from '../web/client.js';
 import { expectContent } from '../web/download.js';
@@ -57,7 +58,7 @@ export async function pushBundle(registry: Registry, bundle: Bundle, options: Pu
     const bytes = papers[name as keyof typeof PAPER_TYPES];
     if (bytes !== null) layers.push({ mediaType, ...(await pushBytes(registry, bytes, options)) });
   }
-  for (const { sha256, size } of bundle.lock.files) {
+  for (const { sha256, size } of plainFiles(bundle.lock)) {
     await pushFile(registry, bundle, { sha256, size }, options);
     layers.push({ mediaType: PROGRAM_TYPE, digest: `sha256:${sha256}`, size });
   }

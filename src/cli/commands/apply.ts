@@ -82,7 +82,12 @@ export const command = defineCommand({
             : `${config.name}: ${result.changed} changes in ${duration(result.durationMs)}.`;
         return { data: summary, text };
       };
-      return withSession(options, io, global, work, { config, bundle: options.bundle, ...selected });
+      return withSession(options, io, global, work, {
+        config,
+        bundle: options.bundle,
+        obtainBundle: !options.dryRun,
+        ...selected,
+      });
     };
     if (!options.continueOnError && !options.retryFailed) return on(hosts);
     const { result, leftOut } = await leavingOut(config, hosts, on, (failed) => {

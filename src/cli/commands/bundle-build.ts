@@ -1,7 +1,12 @@
 import { resolve } from 'node:path';
 import { isArchiveName } from '../../bundle/open.js';
 import { buildBundleWithProgress } from '../build-bundle.js';
-import { ARCHIVE_OPTIONS, requireArchive } from '../bundle-options.js';
+import {
+  ARCHIVE_OPTIONS,
+  HOST_PACKAGES_OPTION,
+  requireArchive,
+  withHostPackages,
+} from '../bundle-options.js';
 import { bundleDir, DEFAULT_KUBERNETES_VERSION } from '../cache.js';
 import { defineCommand } from '../command.js';
 import { archiveTarget, writeArchive } from '../write-archive.js';
@@ -23,6 +28,7 @@ export const command = defineCommand({
       description: 'bundle directory (default: in the cache), or a file to carry, FILE.tar',
       kind: 'string',
     },
+    ...HOST_PACKAGES_OPTION,
     ...ARCHIVE_OPTIONS,
     installTools: {
       flags: '--install-tools',
@@ -41,11 +47,12 @@ export const command = defineCommand({
       options.out === undefined || archive !== undefined
         ? bundleDir(io, version)
         : resolve(io.cwd, options.out);
-    const bundle = await buildBundleWithProgress(
+    const built = await buildBundleWithProgress(
       { kubernetesVersion: version, outDir, installMissing: options.installTools },
       io,
       global,
     );
+    const bundle = options.hostPackages ? await withHostPackages(built, io, global) : built;
     if (target !== null) return writeArchive(bundle, target, io, global);
     return { data: { dir: bundle.dir, lock: bundle.lock }, text: `${bundle.dir}\n` };
   },

@@ -4,7 +4,14 @@ import { pullArtifact } from '../../bundle/registry/pull-artifact.js';
 import { pullBundle } from '../../bundle/upstream/pull.js';
 import { readVersions } from '../../bundle/upstream/release.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
-import { ARCHIVE_OPTIONS, keysOption, PUBLIC_KEY_OPTION, requireArchive } from '../bundle-options.js';
+import {
+  ARCHIVE_OPTIONS,
+  HOST_PACKAGES_OPTION,
+  keysOption,
+  PUBLIC_KEY_OPTION,
+  requireArchive,
+  withHostPackages,
+} from '../bundle-options.js';
 import { bundleProgress } from '../bundle-progress.js';
 import { cacheDir, DEFAULT_KUBERNETES_VERSION, upstreamDir } from '../cache.js';
 import { defineCommand } from '../command.js';
@@ -50,6 +57,7 @@ count, and so do logins of docker, podman and skopeo. oci://registry/repository:
       kind: 'string',
     },
     ...PUBLIC_KEY_OPTION,
+    ...HOST_PACKAGES_OPTION,
     ...ARCHIVE_OPTIONS,
   },
   run: async ({ args, options, io, global }) => {
@@ -67,7 +75,7 @@ count, and so do logins of docker, podman and skopeo. oci://registry/repository:
     return { data: { dir: bundle.dir, lock: bundle.lock }, text: `${bundle.dir}\n` };
 
     async function upstream() {
-      return pullBundle({
+      const pulled = await pullBundle({
         kubernetesVersion: version,
         architecture,
         outDir: outDir((exact) => upstreamDir(io, exact, architecture)),
@@ -80,6 +88,7 @@ count, and so do logins of docker, podman and skopeo. oci://registry/repository:
         onEvent: bundleProgress(io, global),
         signal: io.stop,
       });
+      return options.hostPackages ? withHostPackages(pulled, io, global) : pulled;
     }
 
     async function fromRegistry(target: string) {

@@ -58,6 +58,7 @@ export const command = defineCommand({
       {
         config,
         bundle: options.bundle,
+        obtainBundle: true,
         hosts: [name],
         ...(key === undefined ? {} : { certificateKey: key }),
       },

@@ -49,7 +49,7 @@ export const command = defineCommand({
             : `${names} joined: ${changed} changes in ${duration(durationMs)}.`;
         return { data: { cluster: config.name, hosts, changed, durationMs }, text };
       },
-      { config, bundle: options.bundle, hosts },
+      { config, bundle: options.bundle, obtainBundle: true, hosts },
     );
   },
 });

@@ -24,7 +24,7 @@ export const command = defineCommand({
   name: 'lab up',
   summary: 'machines on this computer, and a cluster on them',
   details:
-    'systemd-nspawn needs root on Linux; --driver vagrant needs Vagrant with VirtualBox or libvirt. Builds the bundle at the first run (about a quarter of an hour); missing Debian packages are installed.',
+    'systemd-nspawn needs root on Linux; --driver vagrant needs Vagrant with VirtualBox or libvirt. Without --bundle: one at hand, else the official releases where they answer, else one built here (about a quarter of an hour). Missing Debian packages are installed.',
   options: {
     ...LAB_OPTIONS,
     ...MACHINE_OPTIONS,
@@ -35,7 +35,7 @@ export const command = defineCommand({
     },
     bundle: {
       flags: '--bundle <path>',
-      description: 'directory or file of a bundle (default: one is built)',
+      description: 'directory or file of a bundle (default: at hand, official releases, or built)',
       kind: 'string',
     },
     noCluster: { flags: '--no-cluster', description: 'machines only', kind: 'boolean' },

@@ -248,6 +248,12 @@ export const cluster = z
         ignorePreflightErrors: names(
           'Preflight checks to report as warnings, by their Kubernetes names.',
         ).optional(),
+        distribution: z
+          .enum(['auto', 'direct', 'chain'])
+          .optional()
+          .describe(
+            'chain: hosts pass on binaries and images, so that they are sent from here once. direct: each host gets its own. auto (default): chain where the link of this machine is what is slow.',
+          ),
         concurrency: z.int().min(1).max(1000).optional().describe('Hosts worked on at once; default 20.'),
       })
       .describe('Hosts, and how to work on them.'),

@@ -1,6 +1,8 @@
-import type { ActionChange } from '../../engine/types.js';
+import { hostPackagesFor } from '../../bundle/bundle.js';
+import { STATE_DIR } from '../../engine/journal.js';
+import type { ActionChange, FileChange } from '../../engine/types.js';
 import { HOST_PACKAGES } from '../artefacts.js';
-import { defineHostPhase } from '../context.js';
+import { defineHostPhase, type PhaseContext } from '../context.js';
 import {
   hostTools,
   installCommand,
@@ -26,6 +28,50 @@ case $manager in
 esac
 `;
 
+/** Where packages of the bundle lie until they are installed. */
+const PACKAGES_DIR = `${STATE_DIR}/packages`;
+
+/**
+ * Makes a repository of the packages there, and has apt install from that alone: it takes what is missing, with what
+ * that depends on. Its lists and caches are its own, so that nothing of the host's is touched.
+ */
+const INSTALL_CARRIED = `set -eu
+export LC_ALL=C DEBIAN_FRONTEND=noninteractive
+d=${PACKAGES_DIR}
+trap 'rm -rf "$d"' EXIT
+trap 'exit 1' HUP INT TERM PIPE
+cd "$d"
+for deb in *.deb; do
+  dpkg-deb -f "$deb"
+  printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' "$deb" "$(stat -c %s "$deb")" "$(sha256sum "$deb" | cut -c1-64)"
+done > Packages
+echo "deb [trusted=yes] file:$d ./" > sources.list
+mkdir -p lists/partial archives/partial
+apt() {
+  apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dir::Etc::sourcelist="$d/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+    -o Dir::State::lists="$d/lists" -o Dir::Cache="$d" -o Acquire::Languages=none -o APT::Sandbox::User=root "$@" >&2
+}
+apt update
+apt install --no-install-recommends "$@"
+`;
+
+/** Packages of the bundle that the host can install, as files on it. */
+function carried(context: PhaseContext, host: string): FileChange[] {
+  const facts = context.facts.get(host);
+  if (facts === undefined) return [];
+  const architecture = facts.architecture === 'aarch64' ? 'arm64' : 'amd64';
+  return hostPackagesFor(context.bundle, { os: facts.os, architecture }).map(
+    ({ name, version, sha256, size }): FileChange => ({
+      kind: 'file',
+      op: 'create',
+      path: `${PACKAGES_DIR}/${name}.deb`,
+      mode: 0o644,
+      content: { kind: 'blob', sha256, size },
+      reason: `package ${name} ${version} of the bundle`,
+    }),
+  );
+}
+
 export const hostPackages = defineHostPhase({
   name: 'host/packages',
   summary: 'packages with the programs that nodes need',
@@ -34,7 +80,8 @@ export const hostPackages = defineHostPhase({
   provides: [HOST_PACKAGES],
   runIf: ({ config }) => config.spec.preparation.packages === 'install',
   observe: () => ({ probes: { missing: MISSING_TOOLS_PROBE, manager: MANAGER_PROBE } }),
-  plan: ({ config }, _host, seen) => {
+  plan: (context, host, seen) => {
+    const { config } = context;
     const missing = missingTools(
       hostTools(config.cluster.kubernetesVersion),
       seen.probes.get('missing')?.stdout ?? '',
@@ -50,6 +97,17 @@ export const hostPackages = defineHostPhase({
       return { standing: 'blocked', reasons: [reason], changes: [] };
     }
     const packages = [...new Set(missing.map((entry) => entry.packages[manager]))].sort();
+    const files = manager === 'apt' ? carried(context, host) : [];
+    const names = new Set(files.map(({ path }) => path));
+    if (packages.every((name) => names.has(`${PACKAGES_DIR}/${name}.deb`))) {
+      const install: ActionChange = {
+        kind: 'action',
+        name: 'install-carried',
+        summary: `install ${packages.join(' ')} from the bundle (for ${commands})`,
+        params: { packages: packages.join(' ') },
+      };
+      return verdictOf([...files, install]);
+    }
     const change: ActionChange = {
       kind: 'action',
       name: 'install',
@@ -59,6 +117,13 @@ export const hostPackages = defineHostPhase({
     return verdictOf([change]);
   },
   actions: {
+    'install-carried': async (context, host, change) => {
+      const args = (change.params?.packages ?? '').split(' ');
+      await host.script(
+        { name: 'host/install-carried-packages', text: INSTALL_CARRIED, args },
+        { timeoutMs: TIMEOUT_MS, signal: context.signal },
+      );
+    },
     install: async (context, host, change) => {
       const args = [change.params?.manager ?? '', ...(change.params?.packages ?? '').split(' ')];
       await host.script(

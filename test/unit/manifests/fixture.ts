@@ -71,6 +71,7 @@ export function config(
       runtime: { systemdCgroup: true, restrictOomScoreAdj: false },
       preparation: { packages: 'check', swap: 'check', selinux: 'check', firewall: 'check' },
       ignorePreflightErrors: [],
+      distribution: 'direct',
       concurrency: 10,
     },
     hosts: [CP1, CP2, W1],

@@ -1,0 +1,65 @@
+import type { Host } from '../../host/types.js';
+
+/** Hosts that the measurement sends to, since one alone may be what is slow. */
+const HOSTS = 3;
+const BYTES = 3 * 2 ** 20;
+const CHUNK = Buffer.alloc(64 * 1024);
+/** Milliseconds after which nothing more is sent. */
+const SEND_MS = 700;
+
+export interface LinkSpeed {
+  bytesPerSecond: number;
+  /** This process was busy for most of the time, so that it, and no link, may be what is slow. */
+  processorBound: boolean;
+}
+
+/** How much this machine can send to several hosts at once; takes a second on a slow link. */
+export async function measureLink(hosts: readonly Host[], signal: AbortSignal): Promise<LinkSpeed> {
+  const chosen = hosts.slice(0, HOSTS);
+  // The first command opens what later ones use.
+  await Promise.all(chosen.map((host) => host.query(['true'], { signal })));
+  let sent = 0;
+  const until = performance.now() + SEND_MS;
+  async function* some(): AsyncGenerator<Buffer> {
+    for (let own = 0; own < BYTES && performance.now() < until; own += CHUNK.length) {
+      sent += CHUNK.length;
+      yield CHUNK;
+    }
+  }
+  const began = performance.now();
+  const before = process.cpuUsage();
+  await Promise.all(
+    chosen.map((host) => host.query(['sh', '-c', 'cat >/dev/null'], { stdin: some(), signal })),
+  );
+  const wallMs = performance.now() - began;
+  const { user, system } = process.cpuUsage(before);
+  return { bytesPerSecond: (sent / wallMs) * 1000, processorBound: (user + system) / 1000 > wallMs / 2 };
+}
+
+export interface Load {
+  hosts: number;
+  /** Bytes of all copies together. */
+  total: number;
+  /** Bytes of each blob once. */
+  distinct: number;
+}
+
+/** Below this many hosts a chain gains less than it costs. */
+export const CHAIN_HOSTS = 3;
+/** Bytes that are sent before anybody would notice. */
+const SMALL_BYTES = 200e6;
+/** Seconds of sending that are worth a chain. */
+const WORTH_SECONDS = 15;
+/** Bytes per second (1.2 Gbit/s) above which processors and disks are what is slow, not this machine's link. */
+const FAST_LINK = 150e6;
+
+/** Whether a chain may be worth while, before anything is measured. */
+export function mayChain({ hosts, total, distinct }: Load): boolean {
+  return hosts >= CHAIN_HOSTS && total >= SMALL_BYTES && total >= 2 * distinct;
+}
+
+/** Whether hosts pass on what they get: where this machine's link is what everybody would wait for. */
+export function choosesChain(load: Load, link: LinkSpeed): boolean {
+  const saved = (load.total - load.distinct) / link.bytesPerSecond;
+  return mayChain(load) && !link.processorBound && link.bytesPerSecond < FAST_LINK && saved >= WORTH_SECONDS;
+}

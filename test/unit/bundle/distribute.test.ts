@@ -1,0 +1,77 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { groupsOf } from '../../../src/bundle/distribute/distribute.js';
+import { choosesChain, mayChain } from '../../../src/bundle/distribute/link.js';
+import { oneTimeKey } from '../../../src/bundle/distribute/one-time-key.js';
+import { createFakeHost } from '../../fakes/fake-host.js';
+
+const GB = 1e9;
+const slow = { bytesPerSecond: 12e6, processorBound: false };
+
+describe('whether hosts pass on what they get', () => {
+  it('is so where the link of this machine is slow and several hosts lack the same', () => {
+    expect(choosesChain({ hosts: 4, total: 4 * GB, distinct: GB }, slow)).toBe(true);
+  });
+
+  it.each([
+    ['for two hosts', { hosts: 2, total: 2 * GB, distinct: GB }, slow],
+    ['for little', { hosts: 4, total: 0.1 * GB, distinct: 0.025 * GB }, slow],
+    ['for hosts that lack different things', { hosts: 4, total: GB, distinct: GB }, slow],
+    ['on a fast link', { hosts: 4, total: 4 * GB, distinct: GB }, { ...slow, bytesPerSecond: 400e6 }],
+    [
+      'where this processor is what is slow',
+      { hosts: 4, total: 4 * GB, distinct: GB },
+      { bytesPerSecond: 90e6, processorBound: true },
+    ],
+  ])('is not so %s', (_case, load, link) => {
+    expect(choosesChain(load, link)).toBe(false);
+  });
+
+  it('needs no measurement for an unchanged cluster', () => {
+    expect(mayChain({ hosts: 0, total: 0, distinct: 0 })).toBe(false);
+  });
+});
+
+describe('groups of blobs', () => {
+  const blob = (sha256: string) => ({ sha256, size: 1, file: `/blobs/${sha256}` });
+  const want = (name: string, ...blobs: string[]) => ({
+    host: createFakeHost({ name }),
+    address: name,
+    blobs: blobs.map(blob),
+  });
+
+  it('have the same hosts each, and what few hosts lack is left out', () => {
+    const groups = groupsOf([
+      want('cp1', 'a', 'b', 'c'),
+      want('cp2', 'a', 'b', 'c'),
+      want('cp3', 'a', 'b'),
+      want('w1', 'a'),
+    ]);
+    const names = groups.map(({ hosts, blobs }) => [
+      hosts.map(({ host }) => host.name).join(' '),
+      blobs.map(({ sha256 }) => sha256).join(''),
+    ]);
+    expect(names).toEqual([
+      ['cp1 cp2 cp3 w1', 'a'],
+      ['cp1 cp2 cp3', 'b'],
+    ]);
+  });
+});
+
+describe('a one-time key', () => {
+  it('is one that OpenSSH reads, and its public line is of the same key', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'keelson-key-'));
+    try {
+      const file = join(directory, 'key');
+      const { privateKey, publicKey } = oneTimeKey();
+      writeFileSync(file, privateKey, { mode: 0o600 });
+      const read = execFileSync('ssh-keygen', ['-y', '-f', file]).toString().trim();
+      expect(read.split(' ').slice(0, 2).join(' ')).toBe(publicKey);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+});
