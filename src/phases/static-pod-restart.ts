@@ -3,6 +3,7 @@ import { parse } from 'yaml';
 import type { Change } from '../engine/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { Host, ReadResult } from '../host/types.js';
+import { KUBELET_UNIT } from '../manifests/kubelet.js';
 import type { PhaseContext } from './context.js';
 import { withHostEvidence } from './evidence.js';
 import { MANIFESTS_DIR } from './paths.js';
@@ -11,24 +12,32 @@ import { MANIFESTS_DIR } from './paths.js';
 const RESTART_SECONDS = 90;
 
 /**
- * Arguments: manifest, program, seconds. Waits until a process of that program runs that is no older than the
- * manifest (to two seconds: the kernel's boot time is in whole ones). Exit code 4: none came.
+ * Arguments: manifest, program, seconds, the kubelet's unit. Waits until a process of that program runs that is no
+ * older than the manifest (to two seconds: the kernel's boot time is in whole ones). Where the old one has ended and
+ * none follows for a second, the kubelet is restarted, once: by itself it looks again at a static pod that it has
+ * just ended only after ten to forty seconds (seen with 1.35 and 1.36). Exit code 4: none came.
  */
 export const AWAIT_RESTART = `ticks=$(getconf CLK_TCK 2>/dev/null || echo 100)
 boot=$(sed -n 's/^btime //p' /proc/stat)
 written=$(stat -c %Y "$1")
-restarted() {
+# 0: the new one runs; 1: only an old one does; 2: none does
+look() {
+  found=2
   for comm in /proc/[0-9]*/comm; do
-    read -r name 2>/dev/null < "$comm" && [ "$name" = "$2" ] || continue
+    read -r name 2>/dev/null < "$comm" && [ "$name" = "$1" ] || continue
     read -r line 2>/dev/null < "\${comm%comm}stat" || continue
-    set -- "$1" "$2" \${line##*) }
-    [ $((boot + \${22} / ticks)) -ge $((written - 2)) ] && return 0
+    set -- "$1" \${line##*) }
+    [ $((boot + \${21} / ticks)) -ge $((written - 2)) ] && return 0
+    found=1
   done
-  return 1
+  return $found
 }
-i=0
-until restarted "$1" "$2"; do
+i=0 gone=0
+while :; do
+  look "$2"
+  case $? in 0) exit 0 ;; 1) gone=0 ;; *) gone=$((gone+1)) ;; esac
   i=$((i+1)); [ $i -gt $(($3 * 10)) ] && exit 4
+  [ $gone -eq 10 ] && systemctl restart "$4"
   sleep 0.1
 done
 `;
@@ -39,7 +48,12 @@ done
  */
 async function awaitRestart(context: PhaseContext, host: Host, component: string): Promise<void> {
   // The kernel keeps fifteen characters of a program’s name.
-  const args = [`${MANIFESTS_DIR}/${component}.yaml`, component.slice(0, 15), String(RESTART_SECONDS)];
+  const args = [
+    `${MANIFESTS_DIR}/${component}.yaml`,
+    component.slice(0, 15),
+    String(RESTART_SECONDS),
+    KUBELET_UNIT,
+  ];
   const { code } = await host.script(
     { name: 'static-pod/await-restart', text: AWAIT_RESTART, args },
     { acceptCodes: [0, 4], timeoutMs: (RESTART_SECONDS + 30) * 1000, signal: context.signal },

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -25,12 +25,32 @@ describe('the wait for a static pod that starts anew', () => {
   function code(seconds: number): number | null {
     const at = Date.now() / 1000 + seconds;
     utimesSync(manifest, at, at);
-    return spawnSync('sh', ['-s', '--', manifest, 'keelson-probe', '0'], { input: AWAIT_RESTART }).status;
+    return run('keelson-probe', '0').status;
+  }
+
+  /** With a systemctl that only notes what it was asked. */
+  function run(name: string, limit: string) {
+    const bin = join(directory, 'bin');
+    mkdirSync(bin, { recursive: true });
+    writeFileSync(join(bin, 'systemctl'), `#!/bin/sh\necho "$@" >> ${directory}/asked\n`, { mode: 0o755 });
+    return spawnSync('sh', ['-s', '--', manifest, name, limit, 'kubelet.service'], {
+      input: AWAIT_RESTART,
+      env: { ...process.env, PATH: `${bin}:${process.env.PATH}` },
+    });
   }
 
   it('takes a program for the new one that began after the manifest was written, and no other', async () => {
     await expect.poll(() => code(-60)).toBe(0);
     expect(code(60)).toBe(4);
+  });
+
+  it('restarts the kubelet once where no program follows the old one, and not while the old one runs', () => {
+    const at = Date.now() / 1000 + 60;
+    utimesSync(manifest, at, at);
+    expect(run('keelson-probe', '2').status).toBe(4);
+    expect(existsSync(join(directory, 'asked'))).toBe(false);
+    expect(run('keelson-gone', '3').status).toBe(4);
+    expect(readFileSync(join(directory, 'asked'), 'utf8')).toBe('restart kubelet.service\n');
   });
 });
 
