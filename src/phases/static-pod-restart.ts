@@ -1,43 +1,64 @@
 import { isDeepStrictEqual } from 'node:util';
 import { parse } from 'yaml';
+import { asControlPlane } from '../config/inventory.js';
 import type { Change } from '../engine/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { Host, ReadResult } from '../host/types.js';
-import { KUBELET_UNIT } from '../manifests/kubelet.js';
 import type { PhaseContext } from './context.js';
 import { withHostEvidence } from './evidence.js';
 import { MANIFESTS_DIR } from './paths.js';
+
+const API_SERVER = 'kube-apiserver';
 
 /** The kubelet ends a static pod within its grace period (30 s), and may look for changed manifests every 20 s only. */
 const RESTART_SECONDS = 90;
 
 /**
- * Arguments: manifest, program, seconds, the kubelet's unit. Waits until a process of that program runs that is no
- * older than the manifest (to two seconds: the kernel's boot time is in whole ones). Where the old one has ended and
- * none follows for a second, the kubelet is restarted, once: by itself it looks again at a static pod that it has
- * just ended only after ten to forty seconds (seen with 1.35 and 1.36). Exit code 4: none came.
+ * Arguments: manifest, program, seconds, the port that it listens on or 0, a program to end with it or ''. Waits until
+ * a process of that program runs that is no older than the manifest (to two seconds: the kernel's boot time is in whole
+ * ones). Exit code 4: none came.
+ *
+ * Two waits that serve nobody are cut short. An API server that was told to end stops listening at once, and then uses
+ * up all of the kubelet's grace period, since watches never end: five seconds are left for requests under way, then a
+ * second SIGTERM ends it. And where etcd has ended, the API server beside it answers nothing, but keeps the kubelet
+ * waiting a minute for every call, before it starts the new etcd: it is ended, and comes back with etcd.
  */
 export const AWAIT_RESTART = `ticks=$(getconf CLK_TCK 2>/dev/null || echo 100)
 boot=$(sed -n 's/^btime //p' /proc/stat)
 written=$(stat -c %Y "$1")
-# 0: the new one runs; 1: only an old one does; 2: none does
+port=$(printf '%04X' "$4")
+listens() { grep -q ":$port 0*:0000 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null; }
+# 0: the new one runs; 1: only an old one does, $pid; 2: none does
 look() {
   found=2
   for comm in /proc/[0-9]*/comm; do
     read -r name 2>/dev/null < "$comm" && [ "$name" = "$1" ] || continue
     read -r line 2>/dev/null < "\${comm%comm}stat" || continue
+    pid=\${line%% *}
     set -- "$1" \${line##*) }
     [ $((boot + \${21} / ticks)) -ge $((written - 2)) ] && return 0
     found=1
   done
   return $found
 }
-i=0 gone=0
+i=0 deaf=0 gone=0
 while :; do
   look "$2"
-  case $? in 0) exit 0 ;; 1) gone=0 ;; *) gone=$((gone+1)) ;; esac
+  case $? in
+    0) exit 0 ;;
+    1) [ "$4" -gt 0 ] && ! listens && deaf=$((deaf+1)) ;;
+    *) gone=$((gone+1)) ;;
+  esac
+  if [ $deaf -eq 50 ]; then
+    deaf=51
+    kill -TERM $pid
+  fi
+  if [ $gone -eq 5 ] && [ -n "$5" ]; then
+    gone=6 pid=
+    look "$5"
+    [ -n "$pid" ] && kill -KILL $pid
+  fi
   i=$((i+1)); [ $i -gt $(($3 * 10)) ] && exit 4
-  [ $gone -eq 10 ] && systemctl restart "$4"
   sleep 0.1
 done
 `;
@@ -47,12 +68,14 @@ done
  * @throws DEADLINE with the host's evidence
  */
 async function awaitRestart(context: PhaseContext, host: Host, component: string): Promise<void> {
-  // The kernel keeps fifteen characters of a program’s name.
+  const serves = component === API_SERVER;
   const args = [
     `${MANIFESTS_DIR}/${component}.yaml`,
+    // The kernel keeps fifteen characters of a program’s name.
     component.slice(0, 15),
     String(RESTART_SECONDS),
-    KUBELET_UNIT,
+    String(serves ? asControlPlane(context.hostNamed(host.name)).localAPIEndpoint.bindPort : 0),
+    component === 'etcd' ? API_SERVER : '',
   ];
   const { code } = await host.script(
     { name: 'static-pod/await-restart', text: AWAIT_RESTART, args },

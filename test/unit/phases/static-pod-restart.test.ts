@@ -1,5 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -28,15 +30,13 @@ describe('the wait for a static pod that starts anew', () => {
     return run('keelson-probe', '0').status;
   }
 
-  /** With a systemctl that only notes what it was asked. */
-  function run(name: string, limit: string) {
-    const bin = join(directory, 'bin');
-    mkdirSync(bin, { recursive: true });
-    writeFileSync(join(bin, 'systemctl'), `#!/bin/sh\necho "$@" >> ${directory}/asked\n`, { mode: 0o755 });
-    return spawnSync('sh', ['-s', '--', manifest, name, limit, 'kubelet.service'], {
-      input: AWAIT_RESTART,
-      env: { ...process.env, PATH: `${bin}:${process.env.PATH}` },
-    });
+  const run = (name: string, limit: string, { port = 0, along = '' } = {}) =>
+    spawnSync('sh', ['-s', '--', manifest, name, limit, String(port), along], { input: AWAIT_RESTART });
+
+  /** A program of that name, and the signal that ends it. */
+  function running(name: string) {
+    const child = spawn('sh', ['-c', `printf ${name} > /proc/self/comm; read -r _`]);
+    return { child, ended: once(child, 'exit').then(([, signal]) => signal as string) };
   }
 
   it('takes a program for the new one that began after the manifest was written, and no other', async () => {
@@ -44,13 +44,29 @@ describe('the wait for a static pod that starts anew', () => {
     expect(code(60)).toBe(4);
   });
 
-  it('restarts the kubelet once where no program follows the old one, and not while the old one runs', () => {
+  it('ends an API server that listens no more after five seconds, and none that still listens', async () => {
+    const { child, ended } = running('keelson-api');
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
     const at = Date.now() / 1000 + 60;
     utimesSync(manifest, at, at);
-    expect(run('keelson-probe', '2').status).toBe(4);
-    expect(existsSync(join(directory, 'asked'))).toBe(false);
-    expect(run('keelson-gone', '3').status).toBe(4);
-    expect(readFileSync(join(directory, 'asked'), 'utf8')).toBe('restart kubelet.service\n');
+    expect(run('keelson-api', '6', { port }).status).toBe(4);
+    expect(child.exitCode ?? child.signalCode).toBeNull();
+    server.close();
+    await once(server, 'close');
+    expect(run('keelson-api', '7', { port }).status).toBe(4);
+    expect(await ended).toBe('SIGTERM');
+  }, 60_000);
+
+  it('ends the API server beside an etcd that has ended, and not beside one that runs', async () => {
+    const { child, ended } = running('keelson-beside');
+    const at = Date.now() / 1000 + 60;
+    utimesSync(manifest, at, at);
+    expect(run('keelson-probe', '1', { along: 'keelson-beside' }).status).toBe(4);
+    expect(child.exitCode ?? child.signalCode).toBeNull();
+    expect(run('keelson-gone', '1', { along: 'keelson-beside' }).status).toBe(4);
+    expect(await ended).toBe('SIGKILL');
   });
 });
 
