@@ -85,8 +85,8 @@ export async function runTasks<C extends EngineContext>(options: RunOptions<C>):
       try {
         const made = await runUnit({ ...unit, tasks }, options);
         changed += made;
-        // Nothing has to wait for this: a journal that lacks it says less, never something wrong.
-        written.push(options.journal.finish(tasks));
+        // Nothing has to wait for this, nor fails for it: a journal that lacks it says less, never something wrong.
+        written.push(options.journal.finish(tasks).catch(() => undefined));
         return true;
       } catch (thrown) {
         const { host } = unit;
@@ -107,7 +107,7 @@ export async function runTasks<C extends EngineContext>(options: RunOptions<C>):
     return outcome;
   };
   const results = await Promise.all(units.map(outcomeOf));
-  await Promise.allSettled(written);
+  await Promise.all(written);
 
   if (stop.aborted && !results.every(Boolean)) throw interrupted(units, results, changed);
   if (failures.length > 0) throw combined(failures);

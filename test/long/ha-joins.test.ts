@@ -115,7 +115,8 @@ describe('control planes whose join is cut off', () => {
     );
     expect(acted).toBe(true);
     figure(`a run that lost the power of ${node} was given up`, performance.now() - stopped);
-    expect(exitCode, stderr).toBe(5);
+    // Tasks that other hosts could not end either make it 9.
+    expect([5, 9], stderr.slice(-3000)).toContain(exitCode);
     expect(stderr).toMatch(
       new RegExp(`"code":"CONNECTION".*"host":"${node}"|"host":"${node}".*"code":"CONNECTION"`),
     );

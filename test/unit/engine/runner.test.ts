@@ -262,6 +262,22 @@ describe('runTasks', () => {
     expect(log).toEqual(['one']);
   });
 
+  it('goes on where the journal of a host that was lost can’t be written to any more', async () => {
+    const lost = new KeelsonError('CONNECTION', 'the SSH connection was lost', { host: 'w1' });
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    const held = gate();
+    const phases = [filePhase('a', '/a', 'text'), stepPhase('held', () => held.passed)];
+    const journal: Journal = { ...SILENT, finish: () => Promise.reject(lost) };
+    const { result } = await start(phases, { journal });
+    await settle();
+    held.open();
+    expect(await result).toBeGreaterThan(0);
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
+  });
+
   it('writes to the journal what began and what was finished, without content', async () => {
     const hosts = fakeHosts();
     const journal = hostJournal({
