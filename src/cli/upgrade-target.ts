@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { withKubernetesVersion } from '../config/edit.js';
-import { parseClusterConfig } from '../config/load.js';
+import { parseClusterConfig, readClusterFile } from '../config/load.js';
 import type { ClusterConfig } from '../config/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { bundleDir } from './cache.js';
@@ -57,7 +56,7 @@ export async function upgradeTarget(values: TargetValues, io: CliIO): Promise<Up
     throw new KeelsonError('USAGE', `--to: "${values.to}" is no version`, { hint: 'write it as v1.36.3' });
   }
   const path = resolve(io.cwd, values.config);
-  const before = await readFile(path, 'utf8');
+  const before = await readClusterFile(path);
   const given = values.bundle === undefined ? undefined : resolve(io.cwd, values.bundle);
   const text = withKubernetesVersion(
     before,

@@ -47,7 +47,7 @@ describe('before a connection is opened', () => {
     ['plan --out there/plan.json', 2, 'is no directory'],
     ['apply nonexist.plan', 2, 'nonexist.plan: there is no such file'],
     ['apply there', 2, 'is no saved plan'],
-    ['apply directory', 2, 'directory: can’t be read'],
+    ['apply directory', 2, 'directory: is a directory'],
     ['apply --host w[1-9]', 2, 'there is no host w3'],
     ['join --host w9', 2, 'there is no host w9'],
     ['init --certificate-key abc', 2, '--upload-certs'],
