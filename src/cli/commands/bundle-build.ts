@@ -1,9 +1,9 @@
-import { resolve } from 'node:path';
 import { isArchiveName } from '../../bundle/open.js';
 import { buildBundleWithProgress } from '../build-bundle.js';
 import { ARCHIVE_OPTIONS, requireArchive } from '../bundle-options.js';
 import { bundleDir, DEFAULT_KUBERNETES_VERSION } from '../cache.js';
 import { defineCommand } from '../command.js';
+import { outputDirectory } from '../output-path.js';
 import { archiveTarget, writeArchive } from '../write-archive.js';
 
 export const command = defineCommand({
@@ -40,7 +40,7 @@ export const command = defineCommand({
     const outDir =
       options.out === undefined || archive !== undefined
         ? bundleDir(io, version)
-        : resolve(io.cwd, options.out);
+        : await outputDirectory(options.out, io);
     const bundle = await buildBundleWithProgress(
       { kubernetesVersion: version, outDir, installMissing: options.installTools },
       io,
