@@ -5,7 +5,8 @@ import tar from 'tar-stream';
 import { type TarFile, tarStream } from '../archive/tar.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { type SnapshotContents, snapshotContents } from './contents.js';
-import { type Decryption, decrypted } from './encryption.js';
+import { type Decryption, decrypted, isEncrypted } from './encryption.js';
+import { fileHead } from './file-head.js';
 import { checkedSnapshot, type SnapshotDigest } from './snapshot-file.js';
 
 /** What a backup says of itself: its first file, `backup.json`. */
@@ -66,13 +67,20 @@ export interface OpenBackup {
 /**
  * Decrypts a backup in memory and checks all of it: every file by the index, the snapshot by its digest and its
  * database.
- * @throws USAGE for a key that does not fit, VERIFY for what is damaged or missing
+ * @param key asked for only where the file is encrypted
+ * @throws USAGE for what is no backup and a key that does not fit, VERIFY for what is damaged or missing
  */
-export async function openBackup(file: string, key: Decryption): Promise<OpenBackup> {
+export async function openBackup(file: string, key: () => Promise<Decryption>): Promise<OpenBackup> {
+  if (!isEncrypted((await fileHead(file, 'backup')).head)) {
+    throw new KeelsonError('USAGE', `${file} is no backup: those are encrypted in the format of age`, {
+      hint: 'name a file that keelson backup wrote',
+    });
+  }
+  const decryption = await key();
   const files = new Map<string, Buffer>();
   let snapshot: { content: Buffer; digest: SnapshotDigest } | undefined;
   const extract = tar.extract();
-  const source = Readable.from(decrypted(createReadStream(file), key, file), { objectMode: false });
+  const source = Readable.from(decrypted(createReadStream(file), decryption, file), { objectMode: false });
   source.on('error', (error) => extract.destroy(error));
   source.pipe(extract);
   for await (const entry of extract) {

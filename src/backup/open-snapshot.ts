@@ -1,10 +1,10 @@
 import { constants } from 'node:buffer';
 import { createReadStream } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { type SnapshotContents, snapshotContents } from './contents.js';
 import { type Decryption, decrypted, isEncrypted } from './encryption.js';
+import { fileHead } from './file-head.js';
 import { checkedSnapshot, checkSnapshotFile, type SnapshotDigest } from './snapshot-file.js';
 import { parseSnapshotName } from './snapshot-name.js';
 
@@ -21,7 +21,6 @@ export interface OpenSnapshot {
   cluster: string | null;
 }
 
-const HEAD_BYTES = 64;
 const READ_BYTES = 1024 * 1024;
 
 /**
@@ -32,7 +31,7 @@ const READ_BYTES = 1024 * 1024;
 export async function openSnapshot(file: string, key: () => Promise<Decryption>): Promise<OpenSnapshot> {
   const name = basename(file);
   const known = parseSnapshotName(name);
-  const { head, size, mtimeMs } = await look(file);
+  const { head, size, mtimeMs } = await fileHead(file, 'snapshot');
   const common = { file, takenAt: known?.at ?? mtimeMs, cluster: known?.cluster ?? null };
   if (!isEncrypted(head)) {
     const digest = await checkSnapshotFile(file);
@@ -57,20 +56,5 @@ async function inMemory(
     const next = await chunks.next();
     if (next.done === true) return { content: Buffer.concat(all), digest: next.value };
     all.push(next.value);
-  }
-}
-
-async function look(file: string): Promise<{ head: Buffer; size: number; mtimeMs: number }> {
-  try {
-    const { size, mtimeMs } = await stat(file);
-    const handle = await open(file, 'r');
-    try {
-      const { bytesRead, buffer } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
-      return { head: buffer.subarray(0, bytesRead), size, mtimeMs };
-    } finally {
-      await handle.close();
-    }
-  } catch (cause) {
-    throw new KeelsonError('USAGE', `${file} can't be read`, { cause, hint: 'name a snapshot file' });
   }
 }

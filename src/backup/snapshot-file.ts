@@ -57,7 +57,8 @@ export async function checkSnapshotFile(path: string): Promise<SnapshotDigest> {
   const found = await stat(path).catch((cause: unknown) => {
     throw new KeelsonError('USAGE', `${path} can't be read`, { cause, hint: 'name a snapshot file' });
   });
-  if (!found.isFile()) throw new KeelsonError('USAGE', `${path} is no file`);
+  if (!found.isFile())
+    throw new KeelsonError('USAGE', `${path} is no file`, { hint: 'name a snapshot file' });
   const chunks = checkedSnapshot(createReadStream(path, { highWaterMark: READ_BYTES }), path);
   for (;;) {
     const next = await chunks.next();

@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Bundle } from '../bundle/bundle.js';
 import { addHostPackages } from '../bundle/host-packages.js';
 import { openBundle } from '../bundle/open.js';
 import { type Papers, papersOf } from '../bundle/papers.js';
 import { isEncryptedKey, signBundleFiles } from '../bundle/signature.js';
+import { readText } from '../config/read-text.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { hostTools } from '../phases/host-tools.js';
 import { bytes } from '../report/table.js';
@@ -98,6 +98,8 @@ export function sizeOption(text: string | undefined): number | undefined {
   throw new KeelsonError('USAGE', `--split ${text}: is no size of at least 1M`, { hint: 'write 650M or 4G' });
 }
 
+const MOST_KEY_BYTES = 1024 * 1024;
+
 /** A private key that bundles are signed with. */
 export interface SigningKey {
   pem: string;
@@ -111,11 +113,9 @@ export interface SigningKey {
 export async function signingKey(keyFile: string | undefined, io: CliIO): Promise<SigningKey | null> {
   if (keyFile === undefined) return null;
   const path = resolve(io.cwd, keyFile);
-  const pem = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new KeelsonError('PKI', `${path}: can't be read`, {
-      cause,
-      hint: 'make a key with `keelson bundle keygen`',
-    });
+  const pem = await readText(path, MOST_KEY_BYTES, {
+    code: 'PKI',
+    hint: 'make a key with `keelson bundle keygen`',
   });
   return {
     pem,

@@ -1,4 +1,4 @@
-import { cordonNodes } from '../workflows/nodes.js';
+import { cordonNodes, refuseNoNodes } from '../workflows/nodes.js';
 import { CLUSTER_OPTIONS, clusterConfig, withSession } from './cluster-options.js';
 import { type Command, defineCommand } from './command.js';
 
@@ -20,6 +20,7 @@ export function cordonCommand({ unschedulable, state, ...named }: CordonCommand)
     options: CLUSTER_OPTIONS,
     run: async ({ args, options, io, global }) => {
       const config = await clusterConfig(options.config, io);
+      refuseNoNodes(config, args);
       return withSession(
         options,
         io,

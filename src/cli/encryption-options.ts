@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Decryption, type Encryption, encryption } from '../backup/encryption.js';
+import { readText } from '../config/read-text.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { CliIO } from './command.js';
 
@@ -37,6 +37,7 @@ export const DECRYPT_OPTIONS = {
   },
 } as const;
 
+const MOST_KEY_BYTES = 1024 * 1024;
 const FILE_INSTEAD = 'give --passphrase-file FILE';
 
 interface EncryptValues {
@@ -96,7 +97,8 @@ async function firstLine(file: string, io: CliIO): Promise<string> {
 }
 
 async function read(file: string, io: CliIO): Promise<string> {
-  return readFile(resolve(io.cwd, file), 'utf8').catch((cause: unknown) => {
-    throw new KeelsonError('CONFIG', `${file} can't be read`, { cause, hint: 'name a file that is there' });
+  return readText(resolve(io.cwd, file), MOST_KEY_BYTES, {
+    code: 'CONFIG',
+    hint: 'name a file that holds it',
   });
 }

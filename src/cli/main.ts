@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { exitCodeOf, KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
 import type { CliIO, Command, CommandResult, GlobalOptions } from './command.js';
+import { printOut, surviveClosedOutput } from './print-out.js';
 import { COMMANDS } from './registry.js';
 
 /** The installed version, from the package's own package.json. */
@@ -23,20 +24,67 @@ export async function packageVersion(): Promise<string> {
  * @returns the process's exit code; see the README's table
  */
 export async function main(argv: readonly string[], process: NodeJS.Process): Promise<number> {
+  surviveClosedOutput(process);
+  const signals = interruptSignals(process);
+  const run: Run = {
+    process,
+    signals,
+    global: { output: 'text', logFormat: 'text', verbose: false, color: useColor(process) },
+  };
+  try {
+    return await dispatch(argv, run);
+  } catch (thrown) {
+    const error = toKeelsonError(thrown);
+    const { logFormat, verbose } = run.global;
+    const { errorText } = await import('../report/error-text.js');
+    process.stderr.write(
+      errorText(error, { json: logFormat === 'json', stack: error.code === 'BUG' || verbose }),
+    );
+    return error.code === 'ABORTED' ? signals.exitCode() : exitCodeOf(error);
+  } finally {
+    signals.dispose();
+  }
+}
+
+/** One run of the command line. */
+interface Run {
+  process: NodeJS.Process;
+  signals: ReturnType<typeof interruptSignals>;
+  /** The defaults until the words are parsed. */
+  global: GlobalOptions;
+}
+
+async function dispatch(argv: readonly string[], run: Run): Promise<number> {
+  const { process, signals } = run;
   if (argv[0] === '--version' || argv[0] === '-V' || argv[0] === 'version') {
-    process.stdout.write(`keelson ${await packageVersion()}\n`);
+    await printOut(process.stdout, `keelson ${await packageVersion()}\n`);
     return 0;
   }
   const found = findCommand(argv);
-  if (found === null) return overview(argv, process);
+  if (found === null) return overview(argv, run);
+  const command = await found.load();
+  const { parseCommandLine } = await import('./parse.js');
+  const parsed = parseCommandLine(command, found.rest, run.global);
+  if ('help' in parsed) {
+    await printOut(process.stdout, parsed.help);
+    return 0;
+  }
+  run.global = parsed.global;
+  const io = await ioOf(run);
+  const result = await command.run({ args: parsed.args, options: parsed.options, global: run.global, io });
+  // What was broken off is no result, also where a command gets along without hosts that don't answer.
+  signals.abort.throwIfAborted();
+  await printOut(process.stdout, await rendered(result, run.global));
+  return result.exitCode ?? 0;
+}
 
-  const signals = interruptSignals(process);
+async function ioOf({ process, signals }: Run): Promise<CliIO> {
   const { askSecret, confirm } = await import('./prompt.js');
-  const io: CliIO = {
+  return {
     stdout: process.stdout,
     stderr: process.stderr,
     env: process.env,
-    cwd: process.cwd(),
+    cwd: currentFolder(process),
     home: homedir(),
     get stop() {
       return signals.gently();
@@ -46,30 +94,16 @@ export async function main(argv: readonly string[], process: NodeJS.Process): Pr
     terminal: process.stdin.isTTY === true,
     confirm: (question) => confirm(question, process, signals.stop),
   };
-  let global: GlobalOptions = { output: 'text', logFormat: 'text', verbose: false, color: useColor(process) };
+}
+
+function currentFolder(process: NodeJS.Process): string {
   try {
-    const command = await found.load();
-    const { parseCommandLine } = await import('./parse.js');
-    const parsed = parseCommandLine(command, found.rest, global);
-    if ('help' in parsed) {
-      process.stdout.write(parsed.help);
-      return 0;
-    }
-    global = parsed.global;
-    const result = await command.run({ args: parsed.args, options: parsed.options, global, io });
-    // What was broken off is no result, also where a command gets along without hosts that don't answer.
-    signals.abort.throwIfAborted();
-    process.stdout.write(await rendered(result, global));
-    return result.exitCode ?? 0;
-  } catch (thrown) {
-    const error = toKeelsonError(thrown);
-    const { errorText } = await import('../report/error-text.js');
-    process.stderr.write(
-      errorText(error, { json: global.logFormat === 'json', stack: error.code === 'BUG' || global.verbose }),
-    );
-    return error.code === 'ABORTED' ? signals.exitCode() : exitCodeOf(error);
-  } finally {
-    signals.dispose();
+    return process.cwd();
+  } catch (cause) {
+    throw new KeelsonError('USAGE', 'the current directory is gone', {
+      cause,
+      hint: 'change to one that is there',
+    });
   }
 }
 
@@ -84,21 +118,22 @@ function findCommand(argv: readonly string[]): { load: () => Promise<Command>; r
   return null;
 }
 
-async function overview(argv: readonly string[], process: NodeJS.Process): Promise<number> {
+async function overview(argv: readonly string[], run: Run): Promise<number> {
+  const { stdout, stderr } = run.process;
   const { helpPage, unknownCommand } = await import('./help.js');
   const first = argv[0];
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
     const exact = argv[1] === undefined ? null : findCommand(argv.slice(1));
-    if (exact !== null) return main([...argv.slice(1), '--help'], process);
-    process.stdout.write(helpPage(COMMANDS, argv[1]));
+    if (exact !== null) return dispatch([...argv.slice(1), '--help'], run);
+    await printOut(stdout, helpPage(COMMANDS, argv[1]));
     return 0;
   }
   const group = COMMANDS.some((candidate) => candidate.name.startsWith(`${first} `));
   if (group && (argv[1] === undefined || argv[1] === '--help' || argv[1] === '-h')) {
-    process.stdout.write(helpPage(COMMANDS, first));
+    await printOut(stdout, helpPage(COMMANDS, first));
     return argv[1] === undefined ? 2 : 0;
   }
-  process.stderr.write(unknownCommand(argv, COMMANDS));
+  stderr.write(unknownCommand(argv, COMMANDS));
   return 2;
 }
 

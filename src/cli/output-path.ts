@@ -31,6 +31,7 @@ export async function outputFile(out: string, io: CliIO, rules: OutputRules = {}
 
 /** The absolute path of a directory that files can be written into; it may have to be made. @throws USAGE */
 export async function outputDirectory(out: string, io: CliIO): Promise<string> {
+  if (out.trim() === '') throw new KeelsonError('USAGE', 'the directory has no name', { hint: 'name one' });
   const directory = resolve(io.cwd, out);
   await requireFolder(directory, true);
   return directory;

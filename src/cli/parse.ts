@@ -29,8 +29,7 @@ export function parseCommandLine(
     if (spec.kind === 'string' && spec.choices !== undefined) option.choices([...spec.choices]);
     if (spec.kind === 'number') option.argParser(wholeNumber(spec.flags));
     if (spec.kind === 'string' || spec.kind === 'number') option.argParser(once(spec.flags, option.parseArg));
-    if (spec.kind === 'list')
-      option.argParser((value: string, before: string[]) => [...before, ...value.split(',')]).default([]);
+    if (spec.kind === 'list') option.argParser(names(spec.flags)).default([]);
     if ((spec.kind === 'string' || spec.kind === 'number') && spec.default !== undefined)
       option.default(spec.default);
     parser.addOption(option);
@@ -91,6 +90,15 @@ function once<T>(
     if (given) throw new KeelsonError('USAGE', `${flags} is given twice`);
     given = true;
     return parse === undefined ? value : parse(value, previous);
+  };
+}
+
+/** Names separated by commas. An empty one, as an unset variable gives, must not become none, which is all. */
+function names(flags: string): (value: string, before: string[]) => string[] {
+  return (value, before) => {
+    const given = value.split(',').map((name) => name.trim());
+    if (given.includes('')) throw new KeelsonError('USAGE', `${flags}: "${value}" has an empty name`);
+    return [...before, ...given];
   };
 }
 

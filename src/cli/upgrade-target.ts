@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { loadBundle } from '../bundle/bundle.js';
 import { withKubernetesVersion } from '../config/edit.js';
-import { parseClusterConfig } from '../config/load.js';
+import { KNOWN_MINORS } from '../config/feature-gates.js';
+import { parseClusterConfig, readClusterFile } from '../config/load.js';
 import type { ClusterConfig } from '../config/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { bundleDir } from './cache.js';
@@ -45,6 +46,15 @@ export function bundleOf(before: string, from: string, to: string, fallback: str
   return beside === before ? fallback : beside;
 }
 
+/** @throws BUNDLE for a directory that is no bundle; USAGE for one of another version */
+async function requireBundleOf(version: string, path: string, io: CliIO): Promise<void> {
+  const { lock } = await loadBundle(resolve(io.cwd, path));
+  if (lock.kubernetesVersion === version) return;
+  throw new KeelsonError('USAGE', `${path} is of Kubernetes ${lock.kubernetesVersion}, not ${version}`, {
+    hint: 'name the bundle of the version that you want, or leave --bundle out',
+  });
+}
+
 /**
  * The cluster file as it is to be after an upgrade to a version.
  * @throws USAGE for what is no version; CONFIG for a file that is wrong, also with the new version
@@ -56,8 +66,16 @@ export async function upgradeTarget(values: TargetValues, io: CliIO): Promise<Up
   if (!/^v\d+\.\d+\.\d+/.test(to)) {
     throw new KeelsonError('USAGE', `--to: "${values.to}" is no version`, { hint: 'write it as v1.36.3' });
   }
+  const minor = /^v(\d+\.\d+)/.exec(to)?.[1] ?? '';
+  if (!KNOWN_MINORS.includes(minor)) {
+    const known = KNOWN_MINORS.map((each) => `v${each}`).join(' and ');
+    throw new KeelsonError('USAGE', `--to ${to}: this keelson knows Kubernetes ${known}`, {
+      hint: 'name a release of these, or use a keelson that knows it',
+    });
+  }
+  if (values.bundle !== undefined) await requireBundleOf(to, values.bundle, io);
   const path = resolve(io.cwd, values.config);
-  const before = await readFile(path, 'utf8');
+  const before = await readClusterFile(path);
   const given = values.bundle === undefined ? undefined : resolve(io.cwd, values.bundle);
   const text = withKubernetesVersion(
     before,

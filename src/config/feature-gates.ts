@@ -6,6 +6,9 @@ const GATES: Readonly<Record<string, readonly string[]>> = {
   '1.36': ['NodeLocalCRISocket', 'PublicKeysECDSA', 'RootlessControlPlane'],
 };
 
+/** Minor versions of Kubernetes that keelson knows the files and flags of: `1.35`, `1.36`. */
+export const KNOWN_MINORS: readonly string[] = Object.keys(GATES);
+
 /** Names of kubeadm's feature gates in a version such as `v1.36.3`; null for versions not known here. */
 export function knownFeatureGates(kubernetesVersion: string): readonly string[] | null {
   const minor = /^v?(\d+\.\d+)/.exec(kubernetesVersion)?.[1] ?? '';

@@ -126,7 +126,12 @@ export function matchHosts(config: ClusterConfig, patterns: readonly string[]): 
   const wanted = new Set<string>();
   for (const pattern of patterns) {
     if (!pattern.includes('*')) {
-      for (const name of expandPattern(pattern) ?? [pattern]) wanted.add(hostNamed(config, name).name);
+      const names = expandPattern(pattern);
+      if (names === null)
+        throw new KeelsonError('USAGE', `${pattern}: its brackets count nothing, or too much`, {
+          hint: 'write w[01-20] or w[1,3], upwards',
+        });
+      for (const name of names) wanted.add(hostNamed(config, name).name);
       continue;
     }
     const shape = new RegExp(`^${pattern.split('*').map(escaped).join('.*')}$`);

@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { KeelsonError } from '../errors/keelson-error.js';
 import { parseSource, problemAt, type Source, type SourceDocument } from './documents.js';
 import { expandHosts } from './host-patterns.js';
 import { migrateDocuments } from './migrate.js';
 import { configError } from './problems.js';
+import { readText } from './read-text.js';
 import { resolveConfig } from './resolve.js';
 import { endpointFields, oneEndpoint, virtualAddress } from './rules/endpoint.js';
 import { controlPlanes, etcdMembers, joinIdentity, nodeAddresses, uniqueHosts } from './rules/hosts.js';
@@ -14,6 +13,7 @@ import {
   etcd,
   featureGates,
   ignoredFields,
+  knownVersion,
   kubeProxyMode,
   validity,
 } from './rules/kubeadm.js';
@@ -51,6 +51,7 @@ export interface ParseOptions {
 }
 
 const RULES: readonly Rule[] = [
+  knownVersion,
   uniqueHosts,
   nodeAddresses,
   controlPlanes,
@@ -117,14 +118,18 @@ export async function loadClusterConfig(
   path: string,
   options: Omit<ParseOptions, 'file' | 'baseDir'>,
 ): Promise<ClusterConfig> {
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    const why = cause.code === 'ENOENT' ? 'there is no such file' : cause.message;
-    throw new KeelsonError('CONFIG', `${path}: ${why}`, {
-      cause,
-      hint: 'name the configuration file with -c; docs/configuration.md shows how to write one',
-    });
+  return parseClusterConfig(await readClusterFile(path), { ...options, file: path });
+}
+
+/** Thousands of hosts one by one take a tenth of it. */
+const MOST_BYTES = 4 * 1024 * 1024;
+
+/** Text of a cluster file. @throws KeelsonError CONFIG for what is none */
+export async function readClusterFile(path: string): Promise<string> {
+  return readText(path, MOST_BYTES, {
+    code: 'CONFIG',
+    hint: 'name the configuration file with -c; docs/configuration.md shows how to write one',
   });
-  return parseClusterConfig(text, { ...options, file: path });
 }
 
 /** The documents by kind; what is unknown, too old, or there twice is reported. */

@@ -15,7 +15,7 @@ const SOME_SUBNET = '10.88.0.0/24';
  */
 export async function checkLab(request: LabRequest, stateRoot = DEFAULT_STATE_ROOT): Promise<void> {
   requireLabDirectory(request);
-  const { controlPlanes = 1, workers = 0, etcd = 0 } = request;
+  const { controlPlanes = 1, workers = 2, etcd = 0 } = request;
   planNodes(SOME_SUBNET, controlPlanes, workers, etcd);
   requireRoot();
   await requireOwnTag(stateRoot, request.name);

@@ -8,6 +8,7 @@ import { KeelsonError } from '../errors/keelson-error.js';
 import { stringifyYaml } from '../manifests/yaml.js';
 import type { PhaseContext } from './context.js';
 import { creation, placeOf } from './objects-phase.js';
+import { isSecret, maskedPair } from './secret-object.js';
 
 /**
  * Objects of the user's that keelson holds to what the file says, and removes when they leave it. What it has made
@@ -136,14 +137,13 @@ async function compare(client: ClusterClient, object: KubeObject): Promise<Objec
     if (status !== 400 && status !== 422) throw error;
     return `${placeOf(object)} is refused: ${error instanceof Error ? error.message : String(error)}`;
   }
-  const [before, then] = [stable(live), stable(after)];
-  if (before === then) return null;
+  if (stable(live) === stable(after)) return null;
   const place = placeOf(object);
-  const secret = object.kind === 'Secret';
+  const [before, then] = isSecret(object) ? maskedPair(live, after) : [live, after];
   return {
     ...creation(object),
     op: 'update',
-    ...(secret ? {} : { diff: unifiedDiff(place, before, then) }),
+    diff: unifiedDiff(place, stable(before), stable(then)),
     reason: `${place} differs`,
   };
 }

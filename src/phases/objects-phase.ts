@@ -8,6 +8,7 @@ import type { ObjectChange } from '../engine/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { stringifyYaml } from '../manifests/yaml.js';
 import type { PhaseContext } from './context.js';
+import { isSecret, secretArtefact } from './secret-object.js';
 
 export interface ObjectsPhaseSpec {
   name: string;
@@ -103,7 +104,9 @@ function change(object: KubeObject, op: 'create' | 'update') {
     objectKind: object.kind,
     namespace: object.metadata.namespace ?? '',
     name: object.metadata.name,
-    body: object as unknown as Record<string, unknown>,
+    ...(isSecret(object)
+      ? { artefact: secretArtefact(object) }
+      : { body: object as unknown as Record<string, unknown> }),
   } as const;
 }
 

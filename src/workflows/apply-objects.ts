@@ -3,6 +3,7 @@ import type { ObjectChange } from '../engine/types.js';
 import { waitUntil } from '../engine/wait.js';
 import { KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
 import type { PhaseContext } from '../phases/context.js';
+import { isSecret, secretArtefact } from '../phases/secret-object.js';
 
 /** Kinds that others of the same list live in or refer to, applied before the rest. */
 const FIRST = ['Namespace', 'CustomResourceDefinition'];
@@ -15,6 +16,17 @@ export async function applyObjects(context: PhaseContext, changes: readonly Obje
   await Promise.all(early.map((change) => applyOne(context, change)));
   await Promise.all(rest.map((change) => applyOne(context, change)));
   for (const change of changes.filter(({ op }) => op === 'delete')) await applyOne(context, change);
+}
+
+/** The object of a change; a Secret is in the manifest alone, and not in the change. */
+async function objectOf(context: PhaseContext, change: ObjectChange): Promise<KubeObject> {
+  if (change.artefact === undefined) return change.body as unknown as KubeObject;
+  const { artefact } = change;
+  const found = (await context.networkObjects())
+    .filter(isSecret)
+    .find((one) => secretArtefact(one) === artefact);
+  if (found !== undefined) return found;
+  throw new KeelsonError('BUG', `unknown secret artefact ${artefact}`);
 }
 
 async function applyOne(context: PhaseContext, change: ObjectChange): Promise<void> {
@@ -31,7 +43,7 @@ async function applyOne(context: PhaseContext, change: ObjectChange): Promise<vo
             ...(change.namespace === '' ? {} : { namespace: change.namespace }),
             name: change.name,
           });
-        else if (change.body !== undefined) await client.apply(change.body as unknown as KubeObject);
+        else await client.apply(await objectOf(context, change));
         return { met: true, state: '' };
       } catch (thrown) {
         const error = toKeelsonError(thrown);

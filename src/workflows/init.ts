@@ -1,4 +1,5 @@
-import { firstControlPlane } from '../config/inventory.js';
+import { controlPlanes, firstControlPlane } from '../config/inventory.js';
+import type { ClusterConfig } from '../config/types.js';
 import type { Emit } from '../engine/events.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { type ApplyOptions, type ApplyResult, applyCluster } from './apply.js';
@@ -28,6 +29,17 @@ export async function initCluster(session: Session, options: StepOptions): Promi
   return applyCluster(session, { ...options, hosts: [first.name, ...etcd], run: 'init' });
 }
 
+/** @throws USAGE where no control plane of the file is left that the hosts could join */
+export function refuseNoneToJoin(config: ClusterConfig, hosts: readonly string[]): void {
+  if (controlPlanes(config).some(({ name }) => !hosts.includes(name))) return;
+  throw notJoining(firstControlPlane(config).name);
+}
+
+const notJoining = (name: string): KeelsonError =>
+  new KeelsonError('USAGE', `${name} is the control plane that all others join`, {
+    hint: 'keelson init brings it up, keelson apply brings it up to date',
+  });
+
 export interface JoinOptions extends StepOptions {
   hosts: readonly string[];
   /** False where more comes and goes, and the other hosts are told once after it. */
@@ -42,11 +54,7 @@ export interface JoinOptions extends StepOptions {
  */
 export async function joinHosts(session: Session, options: JoinOptions): Promise<ApplyResult> {
   const { first, hostNamed } = session.context;
-  if (options.hosts.includes(first.name)) {
-    throw new KeelsonError('USAGE', `${first.name} is the control plane that all others join`, {
-      hint: 'keelson init brings it up, keelson apply brings it up to date',
-    });
-  }
+  if (options.hosts.includes(first.name)) throw notJoining(first.name);
   await requireApi(session);
   const { follow = true, stop, hosts, ...rest } = options;
   const run = 'join';

@@ -1,4 +1,6 @@
 import type { ClusterClient, KubeObject } from '../cluster/client.js';
+import { etcdHosts } from '../config/inventory.js';
+import { isDnsName } from '../config/schema/common.js';
 import type { ClusterConfig } from '../config/types.js';
 import { eitherSignal } from '../engine/signals.js';
 import { KeelsonError } from '../errors/keelson-error.js';
@@ -58,6 +60,25 @@ export async function drainNodes(
       return { node: name, changed: pods > 0, pods };
     }),
   );
+}
+
+/**
+ * Refuses names that no node can have, as far as that shows without the cluster.
+ * @throws USAGE for what is no name, and for hosts that are no nodes
+ */
+export function refuseNoNodes(config: ClusterConfig, names: readonly string[]): void {
+  for (const name of names) {
+    if (!isDnsName(name)) {
+      throw new KeelsonError('USAGE', `"${name}" is no name of a node`, {
+        hint: 'keelson status lists all nodes',
+      });
+    }
+    if (etcdHosts(config).some((host) => host.name === name)) {
+      throw new KeelsonError('USAGE', `${name} is a host of role etcd, and no node`, {
+        hint: 'it has no pods to move; keelson node remove takes it out',
+      });
+    }
+  }
 }
 
 /** Node objects of hosts of the file, or of nodes that the file has not. */

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { readText } from '../../config/read-text.js';
 import type { Plan } from '../../engine/types.js';
 import { groupedLines } from '../../errors/grouped.js';
 import { exitCodeOf, KeelsonError } from '../../errors/keelson-error.js';
@@ -103,14 +103,11 @@ export const command = defineCommand({
   },
 });
 
+/** What a string holds is twice as much. */
+const MOST_PLAN_BYTES = 256 * 1024 * 1024;
+
 async function readPlan(file: string, io: CliIO): Promise<Plan> {
   const path = resolve(io.cwd, file);
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    const why = cause.code === 'ENOENT' ? 'there is no such file' : 'can’t be read';
-    throw new KeelsonError('USAGE', `${path}: ${why}`, {
-      cause,
-      hint: 'name a plan that keelson plan --out FILE saved',
-    });
-  });
-  return parsePlan(text, path);
+  const refusal = { code: 'USAGE', hint: 'name a plan that keelson plan --out FILE saved' } as const;
+  return parsePlan(await readText(path, MOST_PLAN_BYTES, refusal), path);
 }

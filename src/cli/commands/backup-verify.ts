@@ -18,7 +18,7 @@ their keys. Exits ${UNFIT} where anything is wrong.`,
   options: DECRYPT_OPTIONS,
   run: async ({ args, options, io }) => {
     const file = resolve(io.cwd, args[0] ?? '');
-    const backup = await openBackup(file, await decryptionOf(options, io));
+    const backup = await openBackup(file, () => decryptionOf(options, io));
     const report = backupReport(backup, Date.now());
     return { data: report, text: textOf(report), exitCode: report.problems.length === 0 ? 0 : UNFIT };
   },

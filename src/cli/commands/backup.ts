@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { controlPlanes } from '../../config/inventory.js';
+import { readClusterFile } from '../../config/load.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { bytes, duration } from '../../report/table.js';
 import { backupCluster } from '../../workflows/backup.js';
@@ -31,7 +31,7 @@ the format of age, and never on a disk otherwise. age --decrypt FILE | tar -x op
       });
     }
     const config = await clusterConfig(options.config, io);
-    const clusterFile = await readFile(resolve(io.cwd, options.config), 'utf8');
+    const clusterFile = await readClusterFile(resolve(io.cwd, options.config));
     return withSession(
       options,
       io,

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { isArchiveName } from '../../bundle/open.js';
 import { buildBundleWithProgress } from '../build-bundle.js';
 import {
@@ -9,6 +8,7 @@ import {
 } from '../bundle-options.js';
 import { bundleDir, DEFAULT_KUBERNETES_VERSION } from '../cache.js';
 import { defineCommand } from '../command.js';
+import { outputDirectory } from '../output-path.js';
 import { archiveTarget, writeArchive } from '../write-archive.js';
 
 export const command = defineCommand({
@@ -46,7 +46,7 @@ export const command = defineCommand({
     const outDir =
       options.out === undefined || archive !== undefined
         ? bundleDir(io, version)
-        : resolve(io.cwd, options.out);
+        : await outputDirectory(options.out, io);
     const built = await buildBundleWithProgress(
       { kubernetesVersion: version, outDir, installMissing: options.installTools },
       io,

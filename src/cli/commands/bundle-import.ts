@@ -1,8 +1,8 @@
-import { join } from 'node:path';
 import { unpackBundle } from '../../bundle/carry/unpack.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { bundleArgument, bundlePath, keysOption, PUBLIC_KEY_OPTION } from '../bundle-options.js';
 import { defineCommand } from '../command.js';
+import { outputDirectory } from '../output-path.js';
 
 export const command = defineCommand({
   name: 'bundle import',
@@ -23,9 +23,10 @@ export const command = defineCommand({
   run: async ({ args, options, io }) => {
     const [file] = args;
     if (file === undefined) throw new KeelsonError('USAGE', 'no file was named');
+    const dir = await outputDirectory(options.out, io);
     const base = options.base === undefined ? undefined : await bundleArgument(options.base, io);
     const bundle = await unpackBundle(bundlePath(file, io), {
-      dir: join(bundlePath(options.out, io)),
+      dir,
       base,
       keys: await keysOption(options.publicKey, io),
       signal: io.stop,

@@ -16,6 +16,7 @@ import { bundleProgress } from '../bundle-progress.js';
 import { cacheDir, DEFAULT_KUBERNETES_VERSION, upstreamDir } from '../cache.js';
 import { defineCommand } from '../command.js';
 import { isOciTarget, withOciTarget } from '../oci-target.js';
+import { outputDirectory } from '../output-path.js';
 import { WEB_OPTIONS, webOptions } from '../web-options.js';
 import { archiveTarget, writeArchive } from '../write-archive.js';
 
@@ -68,6 +69,7 @@ count, and so do logins of docker, podman and skopeo. oci://registry/repository:
     requireArchive(archive, options);
     const target = archive === undefined ? null : await archiveTarget({ ...options, out: archive }, io);
     const [address] = args;
+    if (out !== undefined && archive === undefined) await outputDirectory(out, io);
     const outDir = (kept: (exact: string) => string) => (exact: string) =>
       out === undefined || archive !== undefined ? kept(exact) : resolve(io.cwd, out);
     const bundle = await (address === undefined ? upstream() : fromRegistry(address));

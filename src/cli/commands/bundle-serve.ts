@@ -50,15 +50,12 @@ export const command = defineCommand({
       },
     });
     server.listen(port, ...(host === '' ? [] : [host.replace(/^\[(.*)\]$/, '$1')]));
-    await Promise.race([
-      once(server, 'listening'),
-      once(server, 'error').then(([cause]) => {
-        throw new KeelsonError('USAGE', `${options.listen}: can't be listened on`, {
-          cause,
-          hint: 'name another port with --listen',
-        });
-      }),
-    ]);
+    await once(server, 'listening').catch((cause: NodeJS.ErrnoException) => {
+      throw new KeelsonError('USAGE', `${options.listen}: can't be listened on (${cause.code})`, {
+        cause,
+        hint: 'name another address or port with --listen',
+      });
+    });
     const { port: actual } = server.address() as AddressInfo;
     write(
       `${cert === undefined ? 'http' : 'https'}://${host === '' ? '*' : host}:${actual}: ${bundles.map(({ dir }) => dir).join(', ')}`,

@@ -1,5 +1,6 @@
-import { constants, copyFile, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { constants, copyFile, rename, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { readClusterFile } from '../../config/load.js';
 import { migrateConfig } from '../../config/migrate.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { CLUSTER_OPTIONS } from '../cluster-options.js';
@@ -19,9 +20,7 @@ export const command = defineCommand({
   },
   run: async ({ options, io }) => {
     const file = resolve(io.cwd, options.config);
-    const before = await readFile(file, 'utf8').catch((cause: unknown) => {
-      throw new KeelsonError('CONFIG', `${file}: can't be read`, { cause, hint: 'name the file with -c' });
-    });
+    const before = await readClusterFile(file);
     const { text, notes } = migrateConfig(before, file);
     for (const note of notes) io.stderr.write(`keelson: ${note}\n`);
     const data = { file, changed: notes.length > 0, notes };

@@ -1,6 +1,6 @@
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { duration } from '../../report/table.js';
-import { joinHosts } from '../../workflows/init.js';
+import { joinHosts, refuseNoneToJoin } from '../../workflows/init.js';
 import {
   BUNDLE_OPTION,
   CLUSTER_OPTIONS,
@@ -30,6 +30,7 @@ export const command = defineCommand({
     }
     const config = await clusterConfig(options.config, io);
     const { hosts = [] } = hostSelection(options.host, config);
+    refuseNoneToJoin(config, hosts);
     return withSession(
       options,
       io,

@@ -1,6 +1,7 @@
 import { delimiter, join, resolve } from 'node:path';
 import { firstControlPlane } from '../../config/inventory.js';
 import type { ClusterConfig } from '../../config/types.js';
+import { KeelsonError } from '../../errors/keelson-error.js';
 import { adminKubeconfig, isReachable, saveKubeconfig } from '../../workflows/kubeconfig.js';
 import { renamedKubeconfig } from '../../workflows/merge-kubeconfig.js';
 import { CLUSTER_OPTIONS, clusterConfig, withSession } from '../cluster-options.js';
@@ -33,6 +34,10 @@ export const command = defineCommand({
   },
   run: async ({ options, io, global }) => {
     const config = await clusterConfig(options.config, io);
+    if (options.contextName?.trim() === '')
+      throw new KeelsonError('USAGE', 'the context has no name', {
+        hint: 'give --context-name NAME, or leave it out',
+      });
     const file = await fileOf(options, io);
     const admin = await withSession(options, io, global, async ({ session }) => adminKubeconfig(session), {
       config,

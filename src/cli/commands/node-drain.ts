@@ -1,4 +1,4 @@
-import { drainNodes } from '../../workflows/nodes.js';
+import { drainNodes, refuseNoNodes } from '../../workflows/nodes.js';
 import { CLUSTER_OPTIONS, clusterConfig, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 import { DRAIN_OPTIONS, milliseconds } from '../drain-options.js';
@@ -26,6 +26,7 @@ controller, and pods with emptyDir volumes, are refused before anything is chang
   },
   run: async ({ args, options, io, global }) => {
     const config = await clusterConfig(options.config, io);
+    refuseNoNodes(config, args);
     const timeoutMs = milliseconds('--timeout', options.timeout);
     return withSession(
       options,

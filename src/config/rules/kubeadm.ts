@@ -1,7 +1,17 @@
-import { knownFeatureGates } from '../feature-gates.js';
+import { KNOWN_MINORS, knownFeatureGates } from '../feature-gates.js';
 import { parseGoDuration } from '../go-duration.js';
 import { nearest } from '../suggest.js';
 import type { Rule } from './rule.js';
+
+/** Files and flags are those of a minor version; of others keelson would only guess. Patch releases differ in neither. */
+export const knownVersion: Rule = ({ ClusterConfiguration }, report) => {
+  if (ClusterConfiguration === undefined) return;
+  const [, minor = ''] = /^v?(\d+\.\d+)/.exec(ClusterConfiguration.kubernetesVersion) ?? [];
+  if (KNOWN_MINORS.includes(minor)) return;
+  const known = KNOWN_MINORS.map((each) => `v${each}`).join(' and ');
+  const message = `this keelson knows Kubernetes ${known}: write a release of these, or use a keelson that knows v${minor}`;
+  report('ClusterConfiguration', ['kubernetesVersion'], message);
+};
 
 /** Feature gates are those of kubeadm in that version. */
 export const featureGates: Rule = ({ ClusterConfiguration }, report) => {

@@ -23,7 +23,7 @@ const CORDONED_ANNOTATION = 'keelson.dev/upgrade-cordoned';
  */
 export function waveSize(maxUnavailable: string, nodes: number): number {
   const [, number, percent] = /^(\d+)(%?)$/.exec(maxUnavailable) ?? [];
-  if (number === undefined || Number(number) === 0) {
+  if (number === undefined || Number(number) === 0 || (percent === '%' && Number(number) > 100)) {
     throw new KeelsonError('USAGE', `--max-unavailable: "${maxUnavailable}" is neither a number nor a part`, {
       hint: 'write 1, 3 or 25%',
     });

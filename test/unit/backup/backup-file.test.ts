@@ -42,7 +42,7 @@ describe('a backup', () => {
   const archive = (given: BackupPart[], bytes = snapshotBytes(), about = ABOUT) =>
     backupArchive(about, given, { chunks: pieces(bytes), size: bytes.length });
   const opened = async (source: AsyncIterable<Buffer>) =>
-    openBackup(await encryptedFile(source), { identities: [identity] });
+    openBackup(await encryptedFile(source), async () => ({ identities: [identity] }));
 
   it('gives back what went in, checked', async () => {
     const backup = await opened(archive(parts()));
@@ -93,7 +93,9 @@ describe('a backup', () => {
     const file = await encryptedFile(archive(parts()));
     const bytes = await collect(createReadStream(file));
     await writeFile(file, bytes.subarray(0, bytes.length - 5000));
-    await expect(openBackup(file, { identities: [identity] })).rejects.toMatchObject({ code: 'VERIFY' });
+    await expect(openBackup(file, async () => ({ identities: [identity] }))).rejects.toMatchObject({
+      code: 'VERIFY',
+    });
   });
 
   it('is a plain tar archive once it is decrypted, without anything else readable before', async () => {

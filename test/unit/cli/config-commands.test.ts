@@ -48,6 +48,38 @@ describe('config validate', () => {
   });
 });
 
+describe('config validate -o json', () => {
+  it('says on stdout what is wrong, with the exit code of a wrong file', async () => {
+    const cwd = await inFolder(stream(CLUSTER.replace('worker', 'wroker'), KUBEADM));
+    for (const format of ['json', 'yaml']) {
+      const { code, stdout, stderr } = await keelson(['config', 'validate', '-o', format], { cwd });
+      expect([code, stderr]).toEqual([3, '']);
+      expect(parse(stdout)).toEqual({
+        valid: false,
+        errors: [
+          {
+            file: join(cwd, 'cluster.yaml'),
+            line: 7,
+            column: expect.any(Number),
+            path: 'spec.hosts[1].role',
+            message: expect.stringContaining('did you mean `worker`?'),
+            hint: expect.stringContaining('keelson config schema'),
+          },
+        ],
+      });
+    }
+  });
+
+  it('says so of a file that is none', async () => {
+    const { code, stdout } = await keelson(['config', 'validate', '-o', 'json', '-c', '/etc']);
+    expect(code).toBe(3);
+    expect(JSON.parse(stdout)).toMatchObject({
+      valid: false,
+      errors: [{ file: '/etc', line: null, path: '', message: '/etc: is a directory' }],
+    });
+  });
+});
+
 describe('config print', () => {
   it('keeps tokens and the certificate key to itself', async () => {
     const cwd = await inFolder(stream(CLUSTER, KUBEADM, INIT));

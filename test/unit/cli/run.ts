@@ -24,7 +24,15 @@ export async function keelson(
 ): Promise<Ended> {
   const stdout: string[] = [];
   const stderr: string[] = [];
-  const stream = (into: string[]) => ({ isTTY: false, write: (text: string) => into.push(text) > 0 });
+  const stream = (into: string[]) => ({
+    isTTY: false,
+    on: () => undefined,
+    write: (text: string, done?: () => void) => {
+      into.push(text);
+      done?.();
+      return true;
+    },
+  });
   const process = {
     stdout: stream(stdout),
     stderr: stream(stderr),

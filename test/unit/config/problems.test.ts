@@ -247,6 +247,18 @@ const TABLE: Record<string, [text: string, lines: string[]][]> = {
       ['11:20 kubernetesVersion: "v1.36" is no exact version; an exact version is needed, such as v1.36.3'],
     ],
     [
+      stream(CLUSTER, KUBEADM.replace('v1.36.3', 'v1.99.0')),
+      [
+        '11:20 kubernetesVersion: this keelson knows Kubernetes v1.35 and v1.36: write a release of these, or use a keelson that knows v1.99',
+      ],
+    ],
+    [
+      stream(CLUSTER, KUBEADM.replace('v1.36.3', '1.3.6')),
+      [
+        '11:20 kubernetesVersion: this keelson knows Kubernetes v1.35 and v1.36: write a release of these, or use a keelson that knows v1.3',
+      ],
+    ],
+    [
       stream(CLUSTER, KUBEADM.replace('kubernetesVersion: v1.36.3', 'kubernetesVersion:')),
       ['11:19 kubernetesVersion: required'],
     ],

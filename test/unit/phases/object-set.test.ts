@@ -14,12 +14,14 @@ const configMap = (name: string, data: Record<string, string> = {}): KubeObject 
 
 function world() {
   const api = createFakeApi();
-  const context = { ...fakeSession().context, api: () => api };
+  let manifest: KubeObject[] = [];
+  const context = { ...fakeSession().context, api: () => api, networkObjects: async () => manifest };
   const verdict = (...objects: KubeObject[]) => objectSetVerdict(context, { name: 'x', objects });
   return {
     api,
     verdict,
     apply: async (...objects: KubeObject[]) => {
+      manifest = objects;
       const { changes } = await verdict(...objects);
       await applyObjects(
         context,
@@ -50,15 +52,37 @@ describe('a set of objects', () => {
     expect(found.changes).toHaveLength(2);
   });
 
-  it('shows what would change, and of a Secret only that it would', async () => {
-    const { verdict, apply } = world();
-    const secret = (value: string): KubeObject => ({ ...configMap('s', { key: value }), kind: 'Secret' });
+  it('shows what would change, and of a Secret which of its values', async () => {
+    const { api, verdict, apply } = world();
+    const secret = (value: string): KubeObject => ({
+      ...configMap('s', { key: value, same: 'c2FtZQ==' }),
+      kind: 'Secret',
+    });
     await apply(configMap('a', { k: 'old' }), secret('b2xk'));
     const { changes } = await verdict(configMap('a', { k: 'new' }), secret('bmV3'));
     const [first, second] = changes.filter((change) => change.kind === 'object');
     expect(first?.diff).toContain('+  k: new');
     expect(second).toMatchObject({ objectKind: 'Secret', reason: 'Secret default/s differs' });
-    expect(second).not.toHaveProperty('diff');
+    expect(second?.diff).toContain('-  key: <masked>\n+  key: <masked, another value>\n');
+    expect(second?.diff).toContain('   same: <masked>');
+    expect(JSON.stringify(changes)).not.toMatch(/b2xk|bmV3|c2FtZQ/);
+    await apply(configMap('a', { k: 'new' }), secret('bmV3'));
+    expect(api.objects.get('/api/v1/namespaces/default/secrets/s')).toMatchObject({ data: { key: 'bmV3' } });
+  });
+
+  it('has another plan for another Secret, and never its values', async () => {
+    const { verdict } = world();
+    const secret = (password: string): KubeObject => ({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 's', namespace: 'default' },
+      stringData: { password },
+    });
+    const plans = await Promise.all(['geheim', 'secreto', 'geheim'].map((value) => verdict(secret(value))));
+    const [first, second, again] = plans.map((plan) => JSON.stringify(plan));
+    expect(first).not.toContain('geheim');
+    expect(first).not.toBe(second);
+    expect(first).toBe(again);
   });
 
   it('loses what leaves the file, last made first, and nothing that keelson did not make', async () => {
