@@ -86,7 +86,8 @@ async function inThrowAwayLab<T>(
   use: (clusterFile: string) => Promise<T>,
 ): Promise<T> {
   const name = `drill-${randomBytes(4).toString('hex')}`;
-  const directory = await mkdtemp(join(tmpdir(), `keelson-${name}-`));
+  const parent = await mkdtemp(join(tmpdir(), 'keelson-drill-'));
+  const directory = join(parent, name);
   const lab = { name, directory, cacheDir: labCacheDir(io) };
   const onEvent = labProgress(io, global);
   try {
@@ -95,7 +96,7 @@ async function inThrowAwayLab<T>(
     return await use(join(directory, 'cluster.yaml'));
   } finally {
     await nspawnDriver.down(lab, { onEvent });
-    await rm(directory, { recursive: true, force: true });
+    await rm(parent, { recursive: true, force: true });
   }
 }
 
