@@ -50,11 +50,13 @@ Exits ${UNFIT} where anything is wrong.`,
     const bundle = await labBundle({ bundle: options.bundle, kubernetesVersion }, io, global);
     const drilled = await inThrowAwayLab(io, global, bundle.path, kubernetesVersion, async (labFile) => {
       await writeFile(labFile, drillClusterFile(await readFile(labFile, 'utf8'), cluster.cluster));
+      // There is nothing worth finishing: the first ^C is enough.
+      const breakable = { ...io, abort: AbortSignal.any([io.abort, io.stop]) };
       const values = { config: labFile, acceptNewHostKeys: false, askSudoPassword: false };
       const config = await clusterConfig(labFile, io);
       return withSession(
         values,
-        io,
+        breakable,
         global,
         ({ session }) => drillBackup(session, backup, { file, owner: ownerOf() }),
         { config },
