@@ -20,15 +20,20 @@ export function localApi(context: PhaseContext, host: string): ClusterClient {
 
 /**
  * Waits until the API server of a control plane serves.
+ * @param path what it has to answer; default whether it is ready
  * @throws DEADLINE with the host's evidence
  */
-export async function awaitLocalApi(context: PhaseContext, host: HostReader): Promise<void> {
+export async function awaitLocalApi(
+  context: PhaseContext,
+  host: HostReader,
+  path = '/readyz',
+): Promise<void> {
   const client = localApi(context, host.name);
   try {
     await waitUntil(
       async () => {
         try {
-          await client.request('GET', '/readyz', { timeoutMs: 5_000 });
+          await client.request('GET', path, { timeoutMs: 5_000 });
         } catch (error) {
           // A young API server does not know yet what an admin without system:masters may do.
           if (statusOf(error) !== 403) throw error;

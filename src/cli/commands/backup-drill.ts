@@ -51,11 +51,13 @@ Exits ${UNFIT} where anything is wrong.`,
     const bundle = await provide();
     const drilled = await inThrowAwayLab(io, global, bundle.path, kubernetesVersion, async (labFile) => {
       await writeFile(labFile, drillClusterFile(await readFile(labFile, 'utf8'), cluster.cluster));
+      // There is nothing worth finishing: the first ^C is enough.
+      const breakable = { ...io, abort: AbortSignal.any([io.abort, io.stop]) };
       const values = { config: labFile, acceptNewHostKeys: false, askSudoPassword: false };
       const config = await clusterConfig(labFile, io);
       return withSession(
         values,
-        io,
+        breakable,
         global,
         ({ session }) => drillBackup(session, backup, { file, owner: ownerOf() }),
         { config },
@@ -87,7 +89,8 @@ async function inThrowAwayLab<T>(
   use: (clusterFile: string) => Promise<T>,
 ): Promise<T> {
   const name = `drill-${randomBytes(4).toString('hex')}`;
-  const directory = await mkdtemp(join(tmpdir(), `keelson-${name}-`));
+  const parent = await mkdtemp(join(tmpdir(), 'keelson-drill-'));
+  const directory = join(parent, name);
   const lab = { name, directory, cacheDir: labCacheDir(io) };
   const onEvent = labProgress(io, global);
   try {
@@ -96,7 +99,7 @@ async function inThrowAwayLab<T>(
     return await use(join(directory, 'cluster.yaml'));
   } finally {
     await nspawnDriver.down(lab, { onEvent });
-    await rm(directory, { recursive: true, force: true });
+    await rm(parent, { recursive: true, force: true });
   }
 }
 

@@ -28,7 +28,8 @@ export function healthPort(endpoint: Balanced): number {
 /**
  * HAProxy passes TLS through, so clients check the API server's certificate themselves; its own checks only
  * ask whether /readyz is fine, as anybody may. Connections to a server that is down are cut, so that clients
- * connect anew instead of waiting for a dead peer; where no API server is ready, one that listens at least is
+ * connect anew instead of waiting for a dead peer; one that says that it is shutting down gets no new ones and keeps
+ * those that it has, since it answers what it was asked and closes them itself. Where no API server is ready, one that listens at least is
  * taken, since its answer says more than none. Servers that come and go are told on stderr, which the journal
  * keeps; no connection is logged.
  */
@@ -70,6 +71,7 @@ ${bindsOf(host, endpoint)
 backend ready
     balance leastconn
     option httpchk GET /readyz
+    http-check expect ! string "[-]shutdown" error-status L7OKC
     http-check expect status 200
     default-server check check-ssl verify none inter 2s fastinter 500ms downinter 1s rise 2 fall 2 on-marked-down shutdown-sessions
 ${lines('server').join('\n')}

@@ -1,5 +1,6 @@
 import { HOSTS_FOLDER, type OpenBackup, SNAPSHOT_NAME } from '../../backup/backup-file.js';
 import { objectCounts } from '../../cluster/object-counts.js';
+import { awaitLocalApi } from '../../phases/local-api.js';
 import { CERTIFICATE_MODE, SECRET_MODE } from '../../pki/table.js';
 import { applyCluster } from '../apply.js';
 import { clusterApi } from '../cluster-api.js';
@@ -69,8 +70,12 @@ export async function drillBackup(
   const { plan } = await restoreEtcd(session, {
     owner,
     snapshot: { file: name, content, digest, contents, takenAt, cluster: index.cluster },
+    // One that can't read all of its Secrets is never ready.
+    awaited: '/api/v1/namespaces',
   });
   const resources = compareCounts(contents.objects, await objectCounts(await clusterApi(session)));
+  const problems = resources.flatMap(({ problem }) => problem ?? []);
+  if (problems.length === 0) await awaitLocalApi(context, context.reader(context.first.name));
   return {
     cluster: index.cluster,
     createdAt: index.createdAt,
@@ -80,7 +85,7 @@ export async function drillBackup(
     keys: plan.snapshot.keys,
     resources,
     secrets: { stored: contents.objects.secrets ?? 0, encrypted: contents.encryptedSecrets },
-    problems: resources.flatMap(({ problem }) => problem ?? []),
+    problems,
     durationMs: context.now() - started,
   };
 }

@@ -20,6 +20,8 @@ export interface RestoreOptions {
   owner: string;
   /** Image of the etcd that the new data is for; default the one that each host's manifest names. */
   image?: string;
+  /** What API servers have to answer for the restore to be done; default whether they are ready. */
+  awaited?: string;
   /** Done on each control plane and host with a member while nothing of it runs, before anything is started. */
   whileStopped?: (host: string) => Promise<void>;
 }
@@ -66,7 +68,7 @@ export async function restoreEtcd(session: Session, options: RestoreOptions): Pr
 
 async function restore(
   session: Session,
-  { snapshot, image, whileStopped }: RestoreOptions,
+  { snapshot, image, awaited, whileStopped }: RestoreOptions,
   { plan, surveys, at }: PreparedRestore,
 ): Promise<Omit<RestoreResult, 'durationMs'>> {
   const { context, effects } = session;
@@ -107,7 +109,7 @@ async function restore(
     (name) =>
       startPods(effects.host(name), ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler'], signal),
   );
-  await Promise.all(planes.map(({ name }) => awaitLocalApi(context, context.reader(name))));
+  await Promise.all(planes.map(({ name }) => awaitLocalApi(context, context.reader(name), awaited)));
   const downMs = context.now() - stopping;
   const [plane] = planes;
   const nodes = plane === undefined ? { missing: [], unknown: [] } : await reconcileNodes(session, plane);

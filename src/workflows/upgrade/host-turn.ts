@@ -15,19 +15,19 @@ import {
   STATIC_PODS,
   type StaticPod,
 } from './keep.js';
+import { minorsBetween } from './path.js';
 import { KUBELET_PHASES, RUNTIME_PHASES, STATIC_POD_PHASES } from './phases.js';
 import { runStepTasks, type Step, tasksOf } from './run.js';
 import { type Manifests, replaceStaticPods } from './static-pods.js';
 
 /**
- * Takes one host through the step: runtime, static pods, kubelet, each healthy before the next; on the way back
- * the kubelet goes first, since it must not be newer than its API server. A host that does not come up goes back
- * by itself to what it was.
+ * Takes one host through the step: runtime, static pods and with them the kubelet, each healthy before the next. A
+ * host that does not come up goes back by itself to what it was.
  * @returns number of changes
  * @throws what was wrong, with what was done about it in its message
  */
 export async function hostTurn(step: Step, name: string): Promise<number> {
-  const { session, hop, direction } = step;
+  const { session, hop } = step;
   const { context, effects } = session;
   const host = effects.host(name);
   const phases = [...RUNTIME_PHASES, ...STATIC_POD_PHASES, ...KUBELET_PHASES];
@@ -37,14 +37,10 @@ export async function hostTurn(step: Step, name: string): Promise<number> {
   await keepPrevious(context, host, hop);
   try {
     const runtime = await runStepTasks(step, RUNTIME_PHASES, own([...RUNTIME_PHASES]));
-    const pods = () => staticPods(step, host, own([...STATIC_POD_PHASES]));
-    const kubelet = async () => {
-      const made = await runStepTasks(step, KUBELET_PHASES, withOneRestart(own([...KUBELET_PHASES])));
-      await awaitNode(context, host, hop.to);
-      return made;
-    };
-    const [first, second] = direction === 'upgrade' ? [pods, kubelet] : [kubelet, pods];
-    return runtime + (await first()) + (await second());
+    const kubelet = withOneRestart(own([...KUBELET_PHASES]));
+    const pods = await staticPods(step, host, own([...STATIC_POD_PHASES]), kubelet);
+    await awaitNode(context, host, hop.to);
+    return runtime + pods;
   } catch (thrown) {
     const error = toKeelsonError(thrown).within({ host: name });
     // Where nobody knows what happened, and where someone asked to stop, the next run looks again.
@@ -53,19 +49,39 @@ export async function hostTurn(step: Step, name: string): Promise<number> {
   }
 }
 
-async function staticPods(step: Step, host: Host, tasks: readonly TaskPlan[]): Promise<number> {
+/**
+ * Static pods and the kubelet in one go. A kubelet knows a static pod by a digest over all fields that its version
+ * has (pkg/kubelet/config/common.go, applyDefaults): one of another minor takes those that run for strangers, ends
+ * them all at once and starts its own. So all of them stop in order before it comes, and start under it.
+ * @returns number of changes
+ */
+async function staticPods(
+  step: Step,
+  host: Host,
+  tasks: readonly TaskPlan[],
+  kubelet: readonly TaskPlan[],
+): Promise<number> {
   const { session, hop, journal } = step;
   const { context, emit, readers } = session;
-  const manifests = manifestsIn(tasks);
+  const changed = manifestsIn(tasks);
+  const strangers = kubelet.length > 0 && minorsBetween(hop.from, hop.to) !== 0;
+  const manifests = strangers ? new Map([...(await manifestsOn(host)), ...changed]) : changed;
   const started = context.now();
+  let made = changed.size;
+  const replaceKubelet = async () => {
+    made += await runStepTasks(step, KUBELET_PHASES, kubelet);
+    if (!kubelet.some(startsKubelet)) await host.service('restart', KUBELET_UNIT);
+  };
   if (manifests.size > 0) {
     const phase = 'upgrade/static-pods';
     emit({ type: 'task-started', phase, host: host.name, changes: manifests.size });
     await journal.begin(tasks);
-    await replaceStaticPods(context, host, manifests, hop.to);
+    await replaceStaticPods(context, host, manifests, hop.to, replaceKubelet);
     await journal.finish(tasks);
     const durationMs = context.now() - started;
     emit({ type: 'task-finished', phase, host: host.name, durationMs, changes: manifests.size });
+  } else {
+    made += await runStepTasks(step, KUBELET_PHASES, kubelet);
   }
   // What an interrupted run left behind may still be on its way.
   await awaitPods(context, host, await podsOf(host), hop.to);
@@ -81,13 +97,23 @@ async function staticPods(step: Step, host: Host, tasks: readonly TaskPlan[]): P
         phase,
       });
   }
-  return manifests.size;
+  return made;
 }
 
 /** Static pods that a host has. */
 async function podsOf(host: Host): Promise<StaticPod[]> {
-  const seen = await host.read({ stats: STATIC_PODS.map(manifestPath) });
-  return STATIC_PODS.filter((pod) => seen.files.get(manifestPath(pod))?.type === 'file');
+  return [...(await manifestsOn(host)).keys()];
+}
+
+/** Their manifests. */
+async function manifestsOn(host: Host): Promise<Map<StaticPod, Buffer>> {
+  const seen = await host.read({ files: STATIC_PODS.map(manifestPath) });
+  return new Map(
+    STATIC_PODS.flatMap((pod) => {
+      const content = seen.files.get(manifestPath(pod))?.content;
+      return content === undefined ? [] : [[pod, content] as const];
+    }),
+  );
 }
 
 /** Manifests that tasks write. */
@@ -102,6 +128,9 @@ function manifestsIn(tasks: readonly TaskPlan[]): Manifests {
     }),
   );
 }
+
+const startsKubelet = ({ changes }: TaskPlan): boolean =>
+  changes.some((change) => change.kind === 'service' && (change.op === 'restart' || change.op === 'start'));
 
 /** The kubelet is restarted once, when all that it reads is in place. */
 export function withOneRestart(tasks: readonly TaskPlan[]): TaskPlan[] {
@@ -163,13 +192,14 @@ async function goBack({ session, hop }: Step, host: Host, previous: Previous): P
   const texts = await restorePrevious(host, previous);
   await host.service('daemon-reload');
   if (texts.some((path) => path.includes('containerd'))) await host.service('restart', CONTAINERD_UNIT);
-  const now = await host.read({ files: STATIC_PODS.map(manifestPath) });
+  const now = await manifestsOn(host);
+  const strangers = minorsBetween(hop.from, hop.to) !== 0;
   const manifests = new Map(
     STATIC_PODS.flatMap((pod): [StaticPod, Buffer | null][] => {
       const before = previous.manifests.get(pod) ?? null;
-      const current = now.files.get(manifestPath(pod))?.content ?? null;
+      const current = now.get(pod) ?? null;
       if (before === null) return current === null ? [] : [[pod, null]];
-      return current?.equals(before) === true ? [] : [[pod, before]];
+      return current?.equals(before) === true && !strangers ? [] : [[pod, before]];
     }),
   );
   if (manifests.size === 0) await host.service('restart', KUBELET_UNIT);

@@ -19,6 +19,12 @@ const FRONT: readonly StaticPod[] = ['kube-apiserver', 'kube-controller-manager'
 /** Longer than a pod's grace period of 30 s. */
 const STOP_MS = 40_000;
 
+/**
+ * An API server that listens no more answers what it has been asked, and tells clients of HTTP/2 to go elsewhere, for
+ * which it takes a second (golang.org/x/net/http2, goAwayTimeout).
+ */
+const DRAIN_MS = 2_000;
+
 /** The kernel keeps fifteen characters of a program's name. */
 const commOf = (pod: StaticPod) => pod.slice(0, 15);
 
@@ -50,7 +56,9 @@ async function processesOf(host: Host, pods: readonly StaticPod[]): Promise<Map<
  * A kubelet looks only every ten to fifteen seconds whether the pod before has ended
  * (pkg/kubelet/pod_workers.go, allowPodStart). One that has just started knows of no pod before and begins at
  * once. So it is restarted when the old processes are gone; its own pods live through that.
+ * @param manifests also those that stay as they are, where their pods are to start anew
  * @param version that the API server has to have afterwards
+ * @param restartKubelet replaces the kubelet and starts it
  * @throws DEADLINE with the first cause
  */
 export async function replaceStaticPods(
@@ -58,6 +66,7 @@ export async function replaceStaticPods(
   host: Host,
   manifests: Manifests,
   version: string,
+  restartKubelet: () => Promise<unknown> = () => host.service('restart', KUBELET_UNIT),
 ): Promise<void> {
   const changed = [...manifests.keys()];
   if (changed.length === 0) return;
@@ -68,13 +77,16 @@ export async function replaceStaticPods(
   await host.remove(front.map(manifestPath));
   await stopped(context, host, front, running);
   if (etcd !== undefined) {
-    await killed(host, running.get('kube-apiserver') ?? []);
+    await drained(context, host, running.get('kube-apiserver') ?? []);
     await leadElsewhere(context, host);
+    const seen = await host.read({ files: [manifestPath('etcd')] });
     if (etcd === null) await host.remove([manifestPath('etcd')]);
+    else if (seen.files.get(manifestPath('etcd'))?.content?.equals(etcd) === true)
+      await stopByHand(host, running.get('etcd') ?? []);
     else await put(host, 'etcd', etcd);
     await stopped(context, host, ['etcd'], running);
   }
-  await host.service('restart', KUBELET_UNIT);
+  await restartKubelet();
   if (etcd != null) await awaitPods(context, host, ['etcd'], version);
   for (const group of [['kube-apiserver'], ['kube-controller-manager', 'kube-scheduler']] as const) {
     const next = group.flatMap((pod) => {
@@ -111,11 +123,8 @@ async function stopped(
     pods.flatMap((pod) => {
       const pids = running.get(pod) ?? [];
       if (pids.length === 0) return [];
-      const alive = pids
-        .map((pid) => `[ "$(cat /proc/${pid}/comm 2>/dev/null)" = ${commOf(pod)} ]`)
-        .join(' || ');
-      const script = pod === 'kube-apiserver' && port !== undefined ? listens(port) : alive;
-      return [[pod, script]];
+      const listening = pod === 'kube-apiserver' && port !== undefined;
+      return [[pod, listening ? listens(port) : alive(pod, pids)]];
     }),
   );
   if (Object.keys(probes).length === 0) return;
@@ -141,6 +150,19 @@ async function stopped(
   }
 }
 
+/** Arguments: process ids. A kubelet that runs would start the pod again; whoever goes on starts it. */
+const STOP_ETCD = `systemctl stop ${KUBELET_UNIT}
+for pid in "$@"; do
+  [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = etcd ] && kill -TERM "$pid"
+done
+exit 0
+`;
+
+/** Ends an etcd whose manifest stays where it is: a run that is broken off leaves nothing to bring back. */
+async function stopByHand(host: Host, pids: readonly string[]): Promise<void> {
+  await host.script({ name: 'upgrade/stop-etcd', text: STOP_ETCD, args: pids });
+}
+
 /** Arguments: process ids. */
 const KILL = `for pid in "$@"; do
   [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = kube-apiserver ] && kill -KILL "$pid"
@@ -149,12 +171,28 @@ exit 0
 `;
 
 /**
- * Ends an API server that takes no more connections and only lives for its last watches: etcd would wait seven
- * seconds for it before it stops, and without etcd it has nothing left to watch.
+ * Ends an API server that takes no more connections, once it has answered what it was asked and only lives for its
+ * last watches: etcd would wait seven seconds for it before it stops, and without etcd it has nothing left to watch.
  */
-async function killed(host: Host, pids: readonly string[]): Promise<void> {
-  if (pids.length > 0) await host.script({ name: 'upgrade/kill', text: KILL, args: pids });
+async function drained({ signal }: PhaseContext, host: Host, pids: readonly string[]): Promise<void> {
+  if (pids.length === 0) return;
+  try {
+    await waitUntil(
+      async () => {
+        const seen = await host.read({ probes: { alive: alive('kube-apiserver', pids) } });
+        return { met: seen.probes.get('alive')?.code !== 0, state: 'it serves its last watches' };
+      },
+      { for: 'kube-apiserver to end', deadlineMs: DRAIN_MS, intervalMs: 100, signal },
+    );
+  } catch (error) {
+    if (!(error instanceof KeelsonError) || error.code !== 'DEADLINE') throw error;
+    await host.script({ name: 'upgrade/kill', text: KILL, args: pids });
+  }
 }
+
+/** Shell: ends with 0 while one of the processes is there. */
+const alive = (pod: StaticPod, pids: readonly string[]): string =>
+  pids.map((pid) => `[ "$(cat /proc/${pid}/comm 2>/dev/null)" = ${commOf(pod)} ]`).join(' || ');
 
 /** A leader that hands over before it stops costs the others no election. Where that fails, an election does it. */
 async function leadElsewhere(context: PhaseContext, host: Host): Promise<void> {
