@@ -78,8 +78,8 @@ export const clusterCa: RotationKind = {
   },
   objects: clusterCaObjects,
   leftovers: (config) => Object.values(signerOf(config)),
-  // API servers read their client certificate for kubelets every five minutes.
-  lingerMs: 310_000,
+  // What API servers use towards kubelets is new with each connection, and every kubelet is restarted with `drop`.
+  lingerMs: 0,
 };
 
 async function planeFiles(run: Run, host: string, step: Step): Promise<FileSpec[]> {
