@@ -41,6 +41,8 @@ export interface ClusterClient {
 export interface RequestOptions {
   body?: string;
   contentType?: string;
+  /** Media type of the answer; default application/json. */
+  accept?: string;
   timeoutMs?: number;
 }
 
@@ -78,7 +80,7 @@ export function clusterClient(
         method,
         ...(options.body === undefined ? {} : { body: options.body }),
         headers: {
-          accept: 'application/json',
+          accept: options.accept ?? 'application/json',
           ...(options.body === undefined
             ? {}
             : { 'content-type': options.contentType ?? 'application/json' }),

@@ -55,6 +55,8 @@ export interface EtcdClient {
   remove: (id: string) => Promise<void>;
   /** Number of keys at the newest revision; of the member itself where there is no leader. */
   count: (options?: { stale?: boolean }) => Promise<number>;
+  /** Shows every key that begins with `prefix`, and its value, page by page. */
+  each: (prefix: string, look: (key: string, value: Buffer) => void) => Promise<void>;
   /** Digest of all keys and values up to the newest revision of the member that this client talks to. */
   hash: () => Promise<{ hash: number; revision: number }>;
   /** Gives free pages of the database back to the filesystem; the member answers nothing meanwhile. */
@@ -77,6 +79,11 @@ const LOCAL: Endpoint = { address: '127.0.0.1', port: 2379 };
 
 /** A zero byte, base64: from the first key on, and without an end. */
 const ALL_KEYS = 'AA==';
+
+/** Keys that are asked for at once, with their values. */
+const PAGE = 200;
+
+const base64 = (bytes: Buffer): string => bytes.toString('base64');
 
 /** etcd's own default of --quota-backend-bytes. */
 export const DEFAULT_QUOTA_BYTES = 2 * 1024 ** 3;
@@ -157,6 +164,22 @@ export function etcdClient(
         serializable: stale,
       });
       return Number(answer.count ?? 0);
+    },
+    each: async (prefix, look) => {
+      const end = Buffer.from(prefix);
+      end.writeUInt8(end.readUInt8(end.length - 1) + 1, end.length - 1);
+      let from = Buffer.from(prefix);
+      for (;;) {
+        const request = { key: base64(from), range_end: base64(end), limit: PAGE };
+        const answer = await call('kv/range', request, 60_000);
+        const kvs = (answer.kvs ?? []) as { key: string; value?: string }[];
+        for (const { key, value = '' } of kvs)
+          look(Buffer.from(key, 'base64').toString(), Buffer.from(value, 'base64'));
+        const last = kvs.at(-1);
+        if (answer.more !== true || last === undefined) return;
+        // The next one that there can be.
+        from = Buffer.concat([Buffer.from(last.key, 'base64'), Buffer.from([0])]);
+      }
     },
     hash: async () => {
       const answer = await call('maintenance/hashkv', { revision: 0 }, 60_000);

@@ -1,18 +1,19 @@
+import type { ClusterConfig } from '../../config/types.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { duration } from '../../report/table.js';
+import { rotatableIn } from '../../workflows/rotate/kinds.js';
 import { planRotation, type RotationPlan } from '../../workflows/rotate/plan.js';
 import { type RotateResult, rollBack, rotate } from '../../workflows/rotate/rotate.js';
-import { FORWARD, OFFERED, type Rotatable } from '../../workflows/rotate/state.js';
+import { FORWARD, ROTATABLE, type Rotatable } from '../../workflows/rotate/state.js';
 import { CLUSTER_OPTIONS, ownerOf, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 
 const RULES = ['rolling', 'none'] as const;
-const LATER = ['etcd-ca', 'encryption-key'];
 
 export const command = defineCommand({
   name: 'certs rotate',
   summary: 'replace CAs in a running cluster, step by step',
-  details: `What: ${OFFERED.join(', ')}; all for one after the other; rollback takes back what is under way, as long as
+  details: `What: ${ROTATABLE.join(', ')}; all for those that the cluster has, one after the other; rollback takes back what is under way, as long as
 the old one is not dropped. Steps: trust both, replace the pods that hold the old one, issue from the new one, verify
 that nothing is of the old one alone, drop it. Interrupted, the same command goes on.`,
   arguments: '<what>',
@@ -41,7 +42,6 @@ that nothing is of the old one alone, drop it. Interrupted, the same command goe
   run: async ({ args, options, io, global }) => {
     const [what = ''] = args;
     const back = what === 'rollback';
-    const wanted = back ? [] : wantedOf(what);
     const rule = RULES.find((name) => name === options.restartWorkloads);
     const until = FORWARD.find((step) => step === options.until);
     return withSession(
@@ -49,6 +49,7 @@ that nothing is of the old one alone, drop it. Interrupted, the same command goe
       io,
       global,
       async ({ session, config }) => {
+        const wanted = back ? [] : wantedOf(what, config);
         if (options.plan) {
           const plan = await planRotation(session, wanted, rule);
           return { data: plan, text: planLines(plan) };
@@ -71,18 +72,13 @@ that nothing is of the old one alone, drop it. Interrupted, the same command goe
   },
 });
 
-function wantedOf(what: string): readonly Rotatable[] {
-  if (what === 'all') return OFFERED;
-  const known = OFFERED.find((name) => name === what);
+function wantedOf(what: string, config: ClusterConfig): readonly Rotatable[] {
+  if (what === 'all') return rotatableIn(config);
+  const known = ROTATABLE.find((name) => name === what);
   if (known !== undefined) return [known];
-  const later = LATER.includes(what);
-  throw new KeelsonError(
-    'USAGE',
-    `${what} ${later ? 'can’t be rotated yet' : 'is nothing that can be rotated'}`,
-    {
-      hint: `there are ${OFFERED.join(', ')}, all and rollback`,
-    },
-  );
+  throw new KeelsonError('USAGE', `${what} is nothing that can be rotated`, {
+    hint: `there are ${ROTATABLE.join(', ')}, all and rollback`,
+  });
 }
 
 const question = (what: string, cluster: string): string =>

@@ -42,6 +42,8 @@ export interface RotationKind {
   leftovers: (config: ClusterConfig) => readonly string[];
   /** What has to be done before the pods that hold copies are replaced; absent where pods hold none. */
   beforeRestart?: (run: Run, step: Step) => Promise<void>;
+  /** Writes everything anew that the old one has written; absent where it writes nothing. */
+  rewrite?: (run: Run, step: Step) => Promise<void>;
   /** Why it can't be done in this cluster; null where it can. */
   refusal: (config: ClusterConfig) => string | null;
   /** It is an authority: who is certified by it is looked at everywhere before the old one is dropped. */

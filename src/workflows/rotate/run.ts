@@ -7,6 +7,7 @@ import { type Authority, createLeaf, openAuthority } from '../../pki/issue.js';
 import type { RotationTrust } from '../../pki/rotation.js';
 import { hostPaths, sharedPaths } from '../../pki/table.js';
 import type { Session } from '../session.js';
+import { encryptionConfigPath } from './encryption-file.js';
 import type { RotationState, Step } from './state.js';
 import type { Pairs } from './store.js';
 
@@ -74,10 +75,15 @@ async function adminOf(session: Session, name: string): Promise<Credentials> {
   });
 }
 
-/** Certificates, keys and kubeconfigs of a control plane, as they stand there. */
+/** Certificates, keys, kubeconfigs and how a control plane encrypts, as they stand there. */
 export async function hostPki(session: Session, name: string): Promise<Map<string, Buffer>> {
-  const { cluster } = session.context.config;
-  const paths = [...sharedPaths(cluster), ...hostPaths(cluster)];
+  const { config } = session.context;
+  const encryption = encryptionConfigPath(config);
+  const paths = [
+    ...sharedPaths(config.cluster),
+    ...hostPaths(config.cluster),
+    ...(encryption === undefined ? [] : [encryption]),
+  ];
   const { files } = await session.effects.host(name).read({ files: paths });
   return new Map(
     [...files].flatMap(([path, { content }]) => (content === undefined ? [] : [[path, content] as const])),
@@ -115,9 +121,11 @@ export function trustAfter({ old, fresh }: Pairs, step: Step): RotationTrust {
     case 'trust':
     case 'reissue':
     case 'restart-back':
+    case 'rewrite-back':
       return { issuer: old, also: [fresh] };
     case 'issue':
     case 'restart':
+    case 'rewrite':
     case 'verify':
       return { issuer: fresh, also: [old] };
     case 'drop':
@@ -129,7 +137,7 @@ export function trustAfter({ old, fresh }: Pairs, step: Step): RotationTrust {
 
 /** Which one signs from a step on. */
 export const issuerAfter = (step: Step): keyof Pairs =>
-  ['issue', 'verify', 'drop'].includes(step) ? 'fresh' : 'old';
+  ['issue', 'restart', 'rewrite', 'verify', 'drop'].includes(step) ? 'fresh' : 'old';
 
 /** Whether a step ends with only one of them trusted. */
 export const isLast = (step: Step): boolean => step === 'drop' || step === 'distrust';

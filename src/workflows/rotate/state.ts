@@ -1,29 +1,27 @@
 import { KeelsonError } from '../../errors/keelson-error.js';
 
 /** What can be replaced. */
-export const ROTATABLE = ['cluster-ca', 'etcd-ca', 'front-proxy-ca', 'sa'] as const;
+export const ROTATABLE = ['cluster-ca', 'etcd-ca', 'front-proxy-ca', 'sa', 'encryption-key'] as const;
 export type Rotatable = (typeof ROTATABLE)[number];
-/** What is offered: the others have not been seen to work well enough on machines. */
-export const OFFERED: readonly Rotatable[] = ['cluster-ca', 'front-proxy-ca', 'sa'];
-
 /** Steps forward; from `drop` on there is no way back. */
-export const FORWARD = ['trust', 'restart', 'issue', 'verify', 'drop'] as const;
+export const FORWARD = ['trust', 'restart', 'issue', 'rewrite', 'verify', 'drop'] as const;
 /**
  * Steps of the way back: what was issued is issued by the old one again, pods that got something from the new one
- * are replaced once more, then the new one is no longer trusted.
+ * are replaced once more, what was written with the new one is written anew, then the new one is no longer trusted.
  */
-const BACK = ['reissue', 'restart-back', 'distrust'] as const;
+const BACK = ['reissue', 'restart-back', 'rewrite-back', 'distrust'] as const;
 export type Step = (typeof FORWARD)[number] | (typeof BACK)[number];
 
 /**
  * The order of steps. Pods have to trust a new CA before anything is issued by it, and get new tokens only once
- * these are signed with a new key. Where pods hold nothing they are left alone.
+ * these are signed with a new key. Where pods hold nothing they are left alone. Only what is encrypted is written anew.
  */
 export const ORDER: Readonly<Record<Rotatable, readonly (typeof FORWARD)[number][]>> = {
   'cluster-ca': ['trust', 'restart', 'issue', 'verify', 'drop'],
   'etcd-ca': ['trust', 'issue', 'verify', 'drop'],
   'front-proxy-ca': ['trust', 'issue', 'verify', 'drop'],
   sa: ['trust', 'issue', 'restart', 'verify', 'drop'],
+  'encryption-key': ['trust', 'issue', 'rewrite', 'verify', 'drop'],
 };
 
 /** The state of a rotation as it lies on every control plane. Holds no secret. */
@@ -57,12 +55,15 @@ export function remaining({ what, direction, begun, done, finished }: RotationSt
   if (finished) return [];
   // Pods that trust both CAs are no hindrance; those with tokens of the new key are.
   const again = ORDER[what].indexOf('restart') > ORDER[what].indexOf('issue') && begun.includes('restart');
+  // From issue on the new key may have written something.
+  const written = ORDER[what].includes('rewrite') && begun.includes('issue');
   const steps: Step[] =
     direction === 'forward'
       ? [...ORDER[what]]
       : [
           ...(begun.includes('issue') ? (['reissue'] as const) : []),
           ...(again ? (['restart-back'] as const) : []),
+          ...(written ? (['rewrite-back'] as const) : []),
           ...(begun.includes('trust') ? (['distrust'] as const) : []),
         ];
   return steps.filter((step) => !done.includes(step));

@@ -16,6 +16,9 @@ export async function runStep(run: Run, kind: RotationKind, step: Step): Promise
     case 'restart':
     case 'restart-back':
       return restartHolders(run, kind, step);
+    case 'rewrite':
+    case 'rewrite-back':
+      return kind.rewrite?.(run, step);
     case 'verify':
       return verify(run, kind);
     case 'drop':
