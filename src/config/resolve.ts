@@ -172,10 +172,20 @@ function resolveSpec(
       selinux: spec.preparation?.selinux ?? 'check',
       firewall: spec.preparation?.firewall ?? 'check',
     },
+    ...resolveTimer(spec.certificateTimer),
     ...(spec.externalEtcd === undefined ? {} : { externalEtcd: localFiles(spec.externalEtcd, around) }),
     ignorePreflightErrors: spec.ignorePreflightErrors ?? [],
     concurrency: spec.concurrency ?? 20,
   };
+}
+
+function resolveTimer(
+  input: ClusterInput['spec']['certificateTimer'],
+): Pick<ClusterSpec, 'certificateTimer'> {
+  if (input === undefined) return {};
+  const { schedule = 'daily', warnDays = 30, metricsFile } = input;
+  const metrics = metricsFile === undefined ? {} : { metricsFile };
+  return { certificateTimer: { schedule, warnDays, ...metrics } };
 }
 
 /** `spec.bundle` of a cluster that has no bundle; a directory of that name is `./online`. */

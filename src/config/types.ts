@@ -242,6 +242,15 @@ export interface Preparation {
   firewall: 'check' | 'open';
 }
 
+/** A systemd timer on every host that looks at its certificates. */
+export interface CertificateTimer {
+  /** systemd's OnCalendar. */
+  schedule: string;
+  warnDays: number;
+  /** Absolute path on the hosts; undefined: no metrics. */
+  metricsFile?: string;
+}
+
 export interface ClusterSpec {
   network: NetworkSpec;
   /** null: there is none, and the first control plane's own address is used. */
@@ -255,6 +264,7 @@ export interface ClusterSpec {
   /** Kernel and container settings for hosts such as lab machines. */
   runtime: { systemdCgroup: boolean; restrictOomScoreAdj: boolean };
   preparation: Preparation;
+  certificateTimer?: CertificateTimer;
   /** Files on the operator's machine, absolute, that control planes get at the paths of `etcd.external`. */
   externalEtcd?: { caFile: string; certFile: string; keyFile: string };
   /** Kubernetes names of preflight checks to report as warnings. */

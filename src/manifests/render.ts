@@ -1,4 +1,5 @@
 import type { ClusterConfig, ResolvedHost } from '../config/types.js';
+import { certificateTimerFiles } from './certificate-timer.js';
 import {
   CONTAINERD_CONFIG,
   CONTAINERD_UNIT_FILE,
@@ -64,6 +65,8 @@ export function renderHost(
   put(CRICTL_CONFIG, crictlConfig(host.nodeRegistration.criSocket));
 
   for (const [path, file] of endpointFiles(config, host, options)) files.set(path, file);
+
+  for (const [path, file] of certificateTimerFiles(config)) files.set(path, file);
 
   put(KUBELET_UNIT_PATH, KUBELET_UNIT_FILE);
   const inKubelet = { mode: 0o644, dirMode: 0o700 };

@@ -11,6 +11,7 @@ import { endpointReach } from './endpoint/reach.js';
 import { retireEndpoint } from './endpoint/retire.js';
 import { startMember, waitEtcd } from './etcd/hosts.js';
 import { joinEtcd } from './etcd/join.js';
+import { certificateTimer } from './host/certificate-timer.js';
 import { openFirewall } from './host/firewall.js';
 import { hostPackages } from './host/packages.js';
 import { prepareHost } from './host/prepare.js';
@@ -82,5 +83,6 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   retireNetwork,
   coredns,
   installTools,
+  certificateTimer,
   waitReady,
 ];

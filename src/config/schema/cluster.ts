@@ -154,6 +154,30 @@ const preparation = z
   })
   .describe('What keelson may change on hosts beside Kubernetes itself; check is left to preflight.');
 
+const checkSchedule: Check = (value) =>
+  /^[\w*,./:~ +-]+$/.test(value) ? undefined : `"${value}" is no schedule: see man systemd.time, OnCalendar`;
+
+const checkHostFile: Check = (value) =>
+  /^\/[\w./-]+$/.test(value) ? undefined : `"${value}" is no absolute path of plain characters`;
+
+const certificateTimer = z
+  .strictObject({
+    schedule: required(checkSchedule)
+      .optional()
+      .describe("When, as systemd's OnCalendar: daily, Mon 06:00; default daily."),
+    warnDays: z
+      .int()
+      .min(0)
+      .optional()
+      .describe('The unit fails where a certificate ends within so many days; default 30.'),
+    metricsFile: required(checkHostFile)
+      .optional()
+      .describe(
+        "File on the hosts for metrics, such as node_exporter's textfile collector reads; default none.",
+      ),
+  })
+  .describe('A systemd timer on every host that looks at its certificates; default none.');
+
 const bundle = required(() => undefined)
   .or(
     z.strictObject({
@@ -198,6 +222,7 @@ export const cluster = z
         mirrors: here('File that says where official addresses and registries are mirrored').optional(),
         runtime: runtime.optional(),
         preparation: preparation.optional(),
+        certificateTimer: certificateTimer.optional(),
         externalEtcd: externalEtcd.optional(),
         ignorePreflightErrors: names(
           'Preflight checks to report as warnings, by their Kubernetes names.',

@@ -1,4 +1,5 @@
 import type { KeelsonPhase } from '../context.js';
+import { removeCertificateTimer } from './certificate-timer.js';
 import { deleteClusterObjects } from './cluster-objects.js';
 import { removeEndpoint } from './endpoint.js';
 import { removeFiles } from './files.js';
@@ -15,6 +16,7 @@ export function resetPhases(leaving: readonly string[]): KeelsonPhase[] {
   return [
     stopKubelet,
     removeEndpoint,
+    removeCertificateTimer,
     removePods,
     ...(leaving.length === 0 ? [] : [deleteClusterObjects(leaving)]),
     stopRuntime,
