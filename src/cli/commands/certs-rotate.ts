@@ -112,7 +112,11 @@ function resultText({ rotated, state, durationMs }: RotateResult, back: boolean)
   const time = duration(durationMs);
   if (back) return `Rolled back in ${time}: all is as it was.`;
   const done = rotated.length === 0 ? '' : `${rotated.join(', ')}: rotated. `;
-  if (state === null)
-    return `${done}In ${time}. Kubeconfigs outside are stale: keelson kubeconfig gets a new one.`;
+  if (state === null) {
+    const stale = rotated.includes('cluster-ca')
+      ? ' Kubeconfigs outside are stale: keelson kubeconfig gets a new one.'
+      : '';
+    return `${done}In ${time}.${stale}`;
+  }
   return `${done}${state.what}: ended after ${state.done.at(-1) ?? 'the beginning'}, in ${time}. The same command goes on; keelson certs rotate rollback takes it back.`;
 }

@@ -3,6 +3,7 @@ import { type ClusterClient, statusOf } from '../../cluster/client.js';
 import { lastArgument } from '../../manifests/component-arguments.js';
 import { firstMember } from '../../phases/etcd-access.js';
 import { readEncryption } from '../../pki/encryption-config.js';
+import { observeTrust } from '../require.js';
 import { encryptionFile } from './encryption-file.js';
 import type { Run } from './run.js';
 
@@ -110,6 +111,7 @@ function resourceIn(entry: string, group: string): string[] {
 export async function writtenWith(run: Run, keyName: string): Promise<string[]> {
   const { context } = run.session;
   const { extraArgs } = context.config.cluster.apiServer;
+  await observeTrust(run.session);
   const etcd = await firstMember(context);
   const found: string[] = [];
   try {

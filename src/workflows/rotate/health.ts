@@ -1,9 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { memberHosts } from '../../config/inventory.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { certificateSurvey } from '../certs/check.js';
 import { etcdStatus } from '../etcd-status.js';
 import type { Session } from '../session.js';
 import { clusterStatus } from '../status.js';
+
+/** Between two looks at everything. */
+const LOOK_MS = 2_000;
 
 /**
  * Everything that keeps a rotation from beginning, one sentence each: what is not healthy, and certificates that are
@@ -20,9 +24,18 @@ export async function obstacles(session: Session): Promise<string[]> {
   return [...status.problems, ...(etcd?.problems ?? []), ...wrong];
 }
 
-/** @throws PREFLIGHT with all that has to be mended first */
-export async function refuseUnhealthy(session: Session): Promise<void> {
-  const found = await obstacles(session);
+/**
+ * @param patienceMs within which what is unhealthy may become healthy
+ * @throws PREFLIGHT with all that has to be mended first
+ */
+export async function refuseUnhealthy(session: Session, patienceMs: number): Promise<void> {
+  const { context } = session;
+  const until = context.now() + patienceMs;
+  let found = await obstacles(session);
+  while (found.length > 0 && context.now() < until) {
+    await delay(LOOK_MS, undefined, { signal: context.signal });
+    found = await obstacles(session);
+  }
   const [first] = found;
   if (first === undefined) return;
   const more = found.length > 1 ? ` (and ${found.length - 1} more)` : '';

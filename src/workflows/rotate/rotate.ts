@@ -31,11 +31,14 @@ export interface RotateOptions {
   stop?: AbortSignal;
 }
 
+/** What one rotation restarted may take so long until the API calls it ready. */
+const SETTLE_MS = 120_000;
+
 /** What a rotation is made of; tests give their own. */
 export interface Parts {
   kindOf: (name: Rotatable) => RotationKind;
   /** Throws where a rotation must not begin. */
-  gate: (session: Session) => Promise<void>;
+  gate: (session: Session, patienceMs: number) => Promise<void>;
 }
 
 const PARTS: Parts = { kindOf: kindNamed, gate: refuseUnhealthy };
@@ -70,7 +73,11 @@ export function rotate(
     for (;;) {
       const [what, ...queued] = queue;
       if (what === undefined) return { rotated, state: null };
-      state ??= await prepare(session, parts, what, queued, rule);
+      state ??= await prepare(session, parts, what, {
+        queued,
+        rule,
+        patienceMs: rotated.length > 0 ? SETTLE_MS : 0,
+      });
       const left = await proceed(session, parts, { ...state, restartWorkloads: rule }, options);
       if (left !== null) return { rotated, state: left };
       rotated.push(what);
@@ -140,20 +147,26 @@ function refuseUntil(what: readonly Rotatable[], until: Step | undefined): void 
   });
 }
 
+interface Prepared {
+  queued: readonly Rotatable[];
+  rule: 'rolling' | 'none';
+  /** What is unhealthy may become healthy within. */
+  patienceMs: number;
+}
+
 /** Makes the new one, and keeps it beside the old one on every control plane before anything else changes. */
 async function prepare(
   session: Session,
   { kindOf, gate }: Parts,
   what: Rotatable,
-  queued: readonly Rotatable[],
-  rule: 'rolling' | 'none',
+  { queued, rule, patienceMs }: Prepared,
 ): Promise<RotationState> {
   const { context, emit } = session;
   const kind = kindOf(what);
   const { config } = context;
   const refusal = kind.refusal(config);
   if (refusal !== null) throw new KeelsonError('USAGE', `${kind.title} can’t be rotated here: ${refusal}`);
-  await gate(session);
+  await gate(session, patienceMs);
   const old = await Promise.all(
     controlPlanes(config).map(async ({ name }) => kind.present(config, await hostPki(session, name))),
   );
