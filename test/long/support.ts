@@ -3,6 +3,9 @@ import { type E2eLab, keelson } from '../e2e/support.js';
 
 export const PLANES = ['cp1', 'cp2', 'cp3'];
 
+/** Control planes of the tests that also make sense with one: `KEELSON_PLANES`, default 3. */
+export const SOME_PLANES = PLANES.slice(0, Number(process.env.KEELSON_PLANES ?? PLANES.length));
+
 /** An apply would change nothing. */
 export async function expectNothingToPlan(lab: E2eLab): Promise<void> {
   const plan = await keelson(['plan', '-c', lab.clusterFile, '--detailed-exitcode']);
