@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Document, parseAllDocuments } from 'yaml';
 import { type E2eLab, keelson, kubectl, labDown, labUp, onNode, succeed } from '../e2e/support.js';
-import { SOME_PLANES } from './support.js';
+import { refreshKubeconfig, SOME_PLANES } from './support.js';
 
 const NAME = 'longcerts';
 /** Long enough to bring the cluster up. */
@@ -24,7 +24,7 @@ describe('a cluster whose certificates have all expired', () => {
       });
     });
     await succeed('apply', '-c', lab.clusterFile);
-    await succeed('kubeconfig', '-c', lab.clusterFile, '--out', lab.kubeconfig);
+    await refreshKubeconfig(lab);
     await kubectl(lab, 'create', 'configmap', 'kept', '--from-literal', 'answer=42');
   });
   afterAll(() => labDown(NAME));

@@ -13,7 +13,7 @@ import {
   succeed,
   WORK,
 } from '../e2e/support.js';
-import { SOME_PLANES } from './support.js';
+import { refreshKubeconfig, SOME_PLANES } from './support.js';
 import { lostWrites, startWriter, type Writer } from './writer.js';
 
 const HOSTS = [...SOME_PLANES, 'w1'];
@@ -60,16 +60,7 @@ describe('certificates rotated under load, control planes and a worker', () => {
   });
   afterAll(() => labDown('longrotate'));
 
-  /** As an operator gets a kubeconfig; the endpoint's name is known to the machines alone. */
-  const refresh = async () => {
-    const file = join(lab.directory, 'fresh.kubeconfig');
-    await succeed('kubeconfig', '-c', lab.clusterFile, '--out', file);
-    const server = / address: (\S+)/.exec(
-      await succeed('lab', 'status', '--name', lab.name, '-o', 'yaml'),
-    )?.[1];
-    const text = readFileSync(file, 'utf8').replace(/server: .*/, `server: https://${server}:6443`);
-    writeFileSync(lab.kubeconfig, text);
-  };
+  const refresh = () => refreshKubeconfig(lab);
   const rotate = (what: string, ...more: string[]) =>
     succeed('certs', 'rotate', what, '--yes', '-c', lab.clusterFile, ...more);
 
