@@ -68,6 +68,7 @@ async function openHttp2(
   const socket = tlsConnect({
     socket: channel,
     ca,
+    allowPartialTrustChain: true,
     cert,
     key,
     servername: 'localhost',

@@ -191,6 +191,7 @@ function resolveTimer(
   const metrics = metricsFile === undefined ? {} : { metricsFile };
   return { certificateTimer: { schedule, warnDays, ...metrics } };
 }
+
 const SNAPSHOT_DEFAULTS = { schedule: 'hourly', directory: '/var/backups/keelson', keep: 24 };
 
 /** `spec.bundle` of a cluster that has no bundle; a directory of that name is `./online`. */

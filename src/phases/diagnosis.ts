@@ -58,7 +58,7 @@ const RULES: readonly Rule[] = [
   {
     pattern: /x509: certificate has expired[^"\n]*/,
     cause: (match) => match[0],
-    remedy: 'check the clocks of all hosts; renew certificates with kubeadm certs renew',
+    remedy: 'check the clocks of all hosts; renew certificates with keelson certs renew all',
   },
   {
     pattern: /x509: [^"\n]*/,

@@ -5,6 +5,7 @@ export type FindingCode =
   | 'key-missing'
   | 'key-differs'
   | 'not-an-authority'
+  | 'several-certificates'
   | 'authority-missing'
   | 'authority-differs'
   | 'authority-external'

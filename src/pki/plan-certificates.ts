@@ -101,6 +101,17 @@ function planAuthority(row: AuthorityRow, { cluster, existing, now }: Omit<PlanI
       ),
     );
   }
+  if (row.name === 'ca' && keyPem !== undefined && bundle.value.length > 1) {
+    findings.push(
+      finding(
+        'several-certificates',
+        cert,
+        `has ${bundle.value.length} certificates, and a controller manager signs with a file of one only`,
+        `leave the certificate of ${key} alone in it: that of an intermediate authority is enough`,
+        'warning',
+      ),
+    );
+  }
   if (keyPem !== undefined) {
     const parsed = attempt(() => parsePrivateKey(keyPem, key), key);
     if ('failure' in parsed) findings.push(parsed.failure);

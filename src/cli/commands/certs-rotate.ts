@@ -1,5 +1,9 @@
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { ClusterConfig } from '../../config/types.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
+import type { CertAndKey } from '../../pki/issue.js';
+import { refuseUnfitAuthority } from '../../pki/own-authority.js';
 import { duration } from '../../report/table.js';
 import { rotatableIn } from '../../workflows/rotate/kinds.js';
 import { planRotation, type RotationPlan } from '../../workflows/rotate/plan.js';
@@ -30,6 +34,11 @@ that nothing is of the old one alone, drop it. Interrupted, the same command goe
       description: 'end after this step; the same command without it goes on',
       kind: 'string',
       choices: FORWARD,
+    },
+    authority: {
+      flags: '--authority <folder>',
+      description: 'folder with ca.crt and ca.key, which become the new CA; else one is made',
+      kind: 'string',
     },
     restartWorkloads: {
       flags: '--restart-workloads <rule>',
@@ -62,11 +71,16 @@ that nothing is of the old one alone, drop it. Interrupted, the same command goe
         if (!options.yes && !(await io.confirm(question(what, config.name)))) {
           throw new KeelsonError('ABORTED', 'nothing was changed', { hint: 'see --plan; --yes does it' });
         }
+        const given =
+          options.authority === undefined
+            ? {}
+            : { given: await authorityIn(resolve(io.cwd, options.authority), wanted) };
         const common = { owner: ownerOf(), stop: io.stop };
         const result = back
           ? await rollBack(session, common)
           : await rotate(session, wanted, {
               ...common,
+              ...given,
               ...(rule === undefined ? {} : { restartWorkloads: rule }),
               ...(until === undefined ? {} : { until }),
             });
@@ -76,6 +90,27 @@ that nothing is of the old one alone, drop it. Interrupted, the same command goe
     );
   },
 });
+
+/** The pair in a folder, of an intermediate authority or one that signed itself. */
+async function authorityIn(folder: string, wanted: readonly Rotatable[]): Promise<CertAndKey> {
+  const [what, ...more] = wanted;
+  if (what === undefined || more.length > 0 || !what.endsWith('-ca')) {
+    throw new KeelsonError('USAGE', '--authority is for one CA: cluster-ca, etcd-ca or front-proxy-ca');
+  }
+  const paths = { cert: join(folder, 'ca.crt'), key: join(folder, 'ca.key') };
+  const [certPem, keyPem] = await Promise.all(
+    [paths.cert, paths.key].map(async (path) => {
+      try {
+        return await readFile(path, 'utf8');
+      } catch (cause) {
+        throw new KeelsonError('USAGE', `${path} can’t be read`, { cause });
+      }
+    }),
+  );
+  const pair = { certPem: certPem ?? '', keyPem: keyPem ?? '' };
+  refuseUnfitAuthority(pair, paths, new Date());
+  return pair;
+}
 
 function wantedOf(what: string, config: ClusterConfig): readonly Rotatable[] {
   if (what === 'all') return rotatableIn(config);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { controlPlanes } from '../../config/inventory.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
+import type { CertAndKey } from '../../pki/issue.js';
 import { withLock } from '../lock.js';
 import type { Session } from '../session.js';
 import { refuseUnhealthy } from './health.js';
@@ -25,6 +26,8 @@ export interface RotateOptions {
   owner: string;
   /** Default: as the rotation began, or rolling. */
   restartWorkloads?: 'rolling' | 'none';
+  /** The new authority, in place of one that is made here; for one kind that is an authority. */
+  given?: CertAndKey;
   /** Ends after this step; the same command goes on from there. */
   until?: Step;
   /** Soft stop: what is under way on a host finishes, nothing new begins. */
@@ -66,6 +69,11 @@ export function rotate(
   return underLock(session, 'certs rotate', options, async () => {
     let state = await readRotation(session);
     if (state !== null) refuseOther(state, wanted);
+    if (state !== null && options.given !== undefined) {
+      throw new KeelsonError('USAGE', `the rotation of ${state.what} has its new authority already`, {
+        hint: 'go on without it, or take the rotation back first: keelson certs rotate rollback --yes',
+      });
+    }
     refuseUntil(state === null ? wanted : [state.what], options.until);
     const rotated: Rotatable[] = [];
     const rule = options.restartWorkloads ?? state?.restartWorkloads ?? 'rolling';
@@ -77,6 +85,7 @@ export function rotate(
         queued,
         rule,
         patienceMs: rotated.length > 0 ? SETTLE_MS : 0,
+        given: options.given,
       });
       const left = await proceed(session, parts, { ...state, restartWorkloads: rule }, options);
       if (left !== null) return { rotated, state: left };
@@ -152,6 +161,7 @@ interface Prepared {
   rule: 'rolling' | 'none';
   /** What is unhealthy may become healthy within. */
   patienceMs: number;
+  given: CertAndKey | undefined;
 }
 
 /** Makes the new one, and keeps it beside the old one on every control plane before anything else changes. */
@@ -159,7 +169,7 @@ async function prepare(
   session: Session,
   { kindOf, gate }: Parts,
   what: Rotatable,
-  { queued, rule, patienceMs }: Prepared,
+  { queued, rule, patienceMs, given }: Prepared,
 ): Promise<RotationState> {
   const { context, emit } = session;
   const kind = kindOf(what);
@@ -177,7 +187,7 @@ async function prepare(
     });
   }
   const now = context.now();
-  const fresh = await kind.create(config, { now: new Date(now) });
+  const fresh = given ?? (await kind.create(config, { now: new Date(now) }));
   await writePairs(session, { old: first, fresh });
   const state = newState({
     id: randomBytes(6).toString('hex'),

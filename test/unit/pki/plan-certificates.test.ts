@@ -182,6 +182,15 @@ describe('planCertificates', () => {
   });
 });
 
+describe('an authority with its chain', () => {
+  it('is warned of, since a controller manager does not sign with it', () => {
+    const chain = Buffer.concat([files, others].map((set) => set.get(`${PKI}/ca.crt`) ?? Buffer.alloc(0)));
+    expect(unusual(plan(with_({ [`${PKI}/ca.crt`]: chain })))).toEqual([
+      { name: 'ca', standing: 'ok', codes: ['several-certificates'] },
+    ]);
+  });
+});
+
 describe('external authorities', () => {
   it('are good without their key as long as nothing has to be signed', () => {
     const entries = plan(without(`${PKI}/ca.key`));

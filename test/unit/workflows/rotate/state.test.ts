@@ -50,6 +50,14 @@ describe('the state of a rotation', () => {
     expect(remaining(turnBack(begin(restarted, 'restart')))).toEqual(['reissue', 'restart-back', 'distrust']);
   });
 
+  it('writes everything anew on the way back, as soon as the new key may have written', () => {
+    const key = { ...fresh(), what: 'encryption-key' } as const;
+    expect(remaining(key)).toEqual(['trust', 'issue', 'rewrite', 'verify', 'drop']);
+    expect(remaining(turnBack(begin(key, 'trust')))).toEqual(['distrust']);
+    const issuing = begin(finish(begin(key, 'trust'), 'trust', 1), 'issue');
+    expect(remaining(turnBack(issuing))).toEqual(['reissue', 'rewrite-back', 'distrust']);
+  });
+
   it('can’t go back once a host may have dropped the old one', () => {
     const dropping = begin(through('trust', 'restart', 'issue', 'verify'), 'drop');
     expect(() => turnBack(dropping)).toThrow(/no way back/);
