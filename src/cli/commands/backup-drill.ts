@@ -42,7 +42,7 @@ Exits ${UNFIT} where anything is wrong.`,
   run: async ({ args, options, io, global }) => {
     requireRoot();
     const file = resolve(io.cwd, args[0] ?? '');
-    const backup = await openBackup(file, await decryptionOf(options, io));
+    const backup = await openBackup(file, () => decryptionOf(options, io));
     const { problems: seen } = backupReport(backup, Date.now());
     const { kubernetesVersion } = backup.index;
     const cluster = clusterOf(backup, io);

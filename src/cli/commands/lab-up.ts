@@ -15,8 +15,8 @@ import { ownerOf, withSession } from '../cluster-options.js';
 import type { CliIO, GlobalOptions } from '../command.js';
 import { defineCommand } from '../command.js';
 import { labDriver, labRef } from '../lab-driver.js';
-import { installLabTools, labBundle } from '../lab-needs.js';
 import { MACHINE_OPTIONS, machinesOf, requireFile } from '../lab-machines.js';
+import { installLabTools, labBundle } from '../lab-needs.js';
 import { LAB_OPTIONS, labCacheDir, labProgress } from '../lab-options.js';
 import { outputDirectory } from '../output-path.js';
 
