@@ -9,7 +9,7 @@ import { rotatableIn } from '../../workflows/rotate/kinds.js';
 import { planRotation, type RotationPlan } from '../../workflows/rotate/plan.js';
 import { type RotateResult, rollBack, rotate } from '../../workflows/rotate/rotate.js';
 import { FORWARD, ROTATABLE, type Rotatable } from '../../workflows/rotate/state.js';
-import { CLUSTER_OPTIONS, ownerOf, withSession } from '../cluster-options.js';
+import { CLUSTER_OPTIONS, clusterConfig, ownerOf, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 
 const RULES = ['rolling', 'none'] as const;
@@ -58,12 +58,17 @@ that nothing is of the old one alone, drop it. Interrupted, the same command goe
         hint: 'look at keelson certs rotate --plan, then give --yes',
       });
     }
+    const config = await clusterConfig(options.config, io);
+    const wanted = back ? [] : wantedOf(what, config);
+    const given =
+      options.authority === undefined
+        ? {}
+        : { given: await authorityIn(resolve(io.cwd, options.authority), wanted) };
     return withSession(
       options,
       io,
       global,
-      async ({ session, config }) => {
-        const wanted = back ? [] : wantedOf(what, config);
+      async ({ session }) => {
         if (options.plan) {
           const plan = await planRotation(session, wanted, rule);
           return { data: plan, text: planLines(plan) };
@@ -71,10 +76,6 @@ that nothing is of the old one alone, drop it. Interrupted, the same command goe
         if (!options.yes && !(await io.confirm(question(what, config.name)))) {
           throw new KeelsonError('ABORTED', 'nothing was changed', { hint: 'see --plan; --yes does it' });
         }
-        const given =
-          options.authority === undefined
-            ? {}
-            : { given: await authorityIn(resolve(io.cwd, options.authority), wanted) };
         const common = { owner: ownerOf(), stop: io.stop };
         const result = back
           ? await rollBack(session, common)
@@ -86,7 +87,7 @@ that nothing is of the old one alone, drop it. Interrupted, the same command goe
             });
         return { data: result, text: resultText(result, back) };
       },
-      { quiet: options.plan, bundleOptional: true },
+      { config, quiet: options.plan, bundleOptional: true },
     );
   },
 });
