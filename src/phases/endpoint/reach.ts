@@ -2,14 +2,14 @@ import { clusterClient } from '../../cluster/client.js';
 import type { ClientCredentials, Endpoint } from '../../cluster/tls-agent.js';
 import type { EndpointSpec } from '../../config/types.js';
 import { waitUntil } from '../../engine/wait.js';
-import { KeelsonError, toKeelsonError } from '../../errors/keelson-error.js';
+import { KeelsonError } from '../../errors/keelson-error.js';
 import { answering } from '../answering.js';
 import { API, BALANCER, ENDPOINT, VIRTUAL_ADDRESS } from '../artefacts.js';
 import { defineClusterPhase, type PhaseContext } from '../context.js';
+import { readyzFailure } from '../readyz.js';
 
 /** Milliseconds: a load balancer of somebody else's may ask for health rarely, a virtual address needs seconds. */
 const DEADLINE_MS = 120_000;
-const REQUEST_MS = 5_000;
 
 const HINTS: Record<EndpointSpec['provider'], string> = {
   external:
@@ -30,12 +30,7 @@ async function failureOf(
 ): Promise<KeelsonError | null> {
   const client = clusterClient(context.reader(look.host), look.at, admin, context.signal, look.servername);
   try {
-    await client.request('GET', '/readyz', { timeoutMs: REQUEST_MS });
-    return null;
-  } catch (error) {
-    const known = toKeelsonError(error);
-    if (known.code === 'ABORTED') throw error;
-    return known;
+    return await readyzFailure(client, context.signal);
   } finally {
     await client.close();
   }
