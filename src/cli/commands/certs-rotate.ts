@@ -9,8 +9,9 @@ import { rotatableIn } from '../../workflows/rotate/kinds.js';
 import { planRotation, type RotationPlan } from '../../workflows/rotate/plan.js';
 import { type RotateResult, rollBack, rotate } from '../../workflows/rotate/rotate.js';
 import { FORWARD, ROTATABLE, type Rotatable } from '../../workflows/rotate/state.js';
-import { CLUSTER_OPTIONS, ownerOf, withSession } from '../cluster-options.js';
+import { CLUSTER_OPTIONS, clusterConfig, ownerOf, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
+import { requireAnswer } from '../confirmation.js';
 
 const RULES = ['rolling', 'none'] as const;
 
@@ -53,17 +54,22 @@ that nothing is of the old one alone, drop it. Interrupted, the same command goe
     const back = what === 'rollback';
     const rule = RULES.find((name) => name === options.restartWorkloads);
     const until = FORWARD.find((step) => step === options.until);
-    if (!options.plan && !options.yes && !io.terminal) {
-      throw new KeelsonError('USAGE', 'a rotation is to be confirmed, and there is no terminal to ask on', {
-        hint: 'look at keelson certs rotate --plan, then give --yes',
-      });
-    }
-    return withSession(
-      options,
+    const asked = { yes: options.yes, dryRun: options.plan };
+    requireAnswer(
+      asked,
       io,
-      global,
-      async ({ session, config }) => {
-        const wanted = back ? [] : wantedOf(what, config);
+      'a rotation is to be confirmed',
+      'look at keelson certs rotate --plan, then give --yes',
+    );
+    const config = await clusterConfig(options.config, io);
+    const wanted = back ? [] : wantedOf(what, config);
+    const given =
+      options.authority === undefined
+        ? {}
+        : { given: await authorityIn(resolve(io.cwd, options.authority), wanted) };
+    return withSession(
+      { options, io, global },
+      async ({ session }) => {
         if (options.plan) {
           const plan = await planRotation(session, wanted, rule);
           return { data: plan, text: planLines(plan) };
@@ -71,10 +77,6 @@ that nothing is of the old one alone, drop it. Interrupted, the same command goe
         if (!options.yes && !(await io.confirm(question(what, config.name)))) {
           throw new KeelsonError('ABORTED', 'nothing was changed', { hint: 'see --plan; --yes does it' });
         }
-        const given =
-          options.authority === undefined
-            ? {}
-            : { given: await authorityIn(resolve(io.cwd, options.authority), wanted) };
         const common = { owner: ownerOf(), stop: io.stop };
         const result = back
           ? await rollBack(session, common)
@@ -86,7 +88,7 @@ that nothing is of the old one alone, drop it. Interrupted, the same command goe
             });
         return { data: result, text: resultText(result, back) };
       },
-      { quiet: options.plan, bundleOptional: true },
+      { config, quiet: options.plan, bundleOptional: true },
     );
   },
 });
@@ -95,7 +97,9 @@ that nothing is of the old one alone, drop it. Interrupted, the same command goe
 async function authorityIn(folder: string, wanted: readonly Rotatable[]): Promise<CertAndKey> {
   const [what, ...more] = wanted;
   if (what === undefined || more.length > 0 || !what.endsWith('-ca')) {
-    throw new KeelsonError('USAGE', '--authority is for one CA: cluster-ca, etcd-ca or front-proxy-ca');
+    throw new KeelsonError('USAGE', '--authority is for one CA', {
+      hint: 'rotate cluster-ca, etcd-ca or front-proxy-ca with it, one after the other',
+    });
   }
   const paths = { cert: join(folder, 'ca.crt'), key: join(folder, 'ca.key') };
   const [certPem, keyPem] = await Promise.all(
@@ -103,7 +107,10 @@ async function authorityIn(folder: string, wanted: readonly Rotatable[]): Promis
       try {
         return await readFile(path, 'utf8');
       } catch (cause) {
-        throw new KeelsonError('USAGE', `${path} can’t be read`, { cause });
+        throw new KeelsonError('USAGE', `${path} can’t be read`, {
+          cause,
+          hint: 'the folder holds the new authority as ca.crt and ca.key',
+        });
       }
     }),
   );
