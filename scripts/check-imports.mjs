@@ -22,7 +22,7 @@ const MAY_IMPORT = {
   bundle: ['host (types)', 'archive', 'errors'],
   backup: ['cluster', 'archive', 'errors'],
   cluster: ['host (types)', 'errors'],
-  host: ['archive', 'errors'],
+  host: ['archive', 'config (types)', 'errors'],
   join: ['pki', 'config', 'errors'],
   manifests: ['config', 'errors'],
   pki: ['config', 'errors'],

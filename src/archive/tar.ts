@@ -6,7 +6,10 @@ import { type Header, pack } from 'tar-stream';
 const READ_BYTES = 1024 * 1024;
 const BLOCK = 512;
 
-/** A regular file in a tar stream; what its header leaves out gets tar's default. */
+/**
+ * An entry of a tar stream: a regular file unless its header says otherwise, with what the header leaves out as tar's
+ * default. Directories and links have no content.
+ */
 export interface TarFile {
   header: Partial<Header> & Pick<Header, 'name'>;
   content: Buffer | { file: string; size: number } | { chunks: AsyncIterable<Buffer>; size: number };

@@ -1,9 +1,6 @@
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
-import { type Header, type Pack, pack } from 'tar-stream';
+import { open } from 'node:fs/promises';
+import { type TarFile, tarStream } from '../archive/tar.js';
 
 /** Something in a layer. Paths are relative to the image's root, without leading slash. */
 export type LayerEntry =
@@ -17,9 +14,6 @@ export type LayerEntry =
       /** CAP_NET_BIND_SERVICE as a file capability, permitted and effective. */
       netBindService?: boolean;
     };
-
-/** A tar entry's header; what is absent gets tar's default. */
-type TarHeader = Partial<Header> & Pick<Header, 'name'>;
 
 export type FileContent = (LayerEntry & { type: 'file' })['content'];
 
@@ -52,75 +46,35 @@ export async function writeLayer(
 ): Promise<{ sha256: string; size: number }> {
   const hash = createHash('sha256');
   let size = 0;
-  const tar = pack();
-  const written = pipeline(
-    tar,
-    async function* (chunks) {
-      for await (const chunk of chunks as AsyncIterable<Buffer>) {
-        hash.update(chunk);
-        size += chunk.length;
-        yield chunk;
-      }
-    },
-    createWriteStream(file),
-  );
-  const filled = fill(tar, withParents(entries));
-  await Promise.all([written, filled]);
+  const handle = await open(file, 'w');
+  try {
+    for await (const chunk of tarStream(withParents(entries).map(tarEntry))) {
+      hash.update(chunk);
+      size += chunk.length;
+      await handle.writeFile(chunk);
+    }
+  } finally {
+    await handle.close();
+  }
   return { sha256: hash.digest('hex'), size };
 }
 
-async function fill(tar: Pack, entries: readonly LayerEntry[]): Promise<void> {
-  try {
-    for (const entry of entries) await addEntry(tar, entry);
-    tar.finalize();
-  } catch (error) {
-    tar.destroy(error as Error);
-    throw error;
-  }
-}
-
-async function addEntry(tar: Pack, entry: LayerEntry): Promise<void> {
+function tarEntry(entry: LayerEntry): TarFile {
   const common = { name: entry.path, mtime: EPOCH, uid: 0, gid: 0, uname: '', gname: '' };
-  if (entry.type === 'directory') return addTarEntry(tar, { ...common, type: 'directory', mode: entry.mode });
-  if (entry.type === 'symlink')
-    return addTarEntry(tar, { ...common, type: 'symlink', linkname: entry.target, mode: 0o777 });
-  const pax =
-    entry.netBindService === true ? { pax: { 'SCHILY.xattr.security.capability': NET_BIND_SERVICE } } : {};
-  await addTarEntry(tar, { ...common, type: 'file', mode: entry.mode, ...pax }, entry.content);
-}
-
-/** Adds one entry and waits until the archive has taken its bytes. */
-async function addTarEntry(
-  tar: Pack,
-  header: TarHeader,
-  content: Buffer | { file: string; size: number } = Buffer.alloc(0),
-): Promise<void> {
-  if (Buffer.isBuffer(content)) {
-    const sized = header.type === 'file' ? { ...header, size: content.length } : header;
-    await new Promise<void>((resolve, reject) => {
-      tar.entry(sized, content, (error) => (error ? reject(error) : resolve()));
-    });
-    return;
+  const none = Buffer.alloc(0);
+  switch (entry.type) {
+    case 'directory':
+      return { header: { ...common, type: 'directory', mode: entry.mode }, content: none };
+    case 'symlink':
+      return { header: { ...common, type: 'symlink', linkname: entry.target, mode: 0o777 }, content: none };
+    case 'file': {
+      const pax =
+        entry.netBindService === true
+          ? { pax: { 'SCHILY.xattr.security.capability': NET_BIND_SERVICE } }
+          : {};
+      return { header: { ...common, type: 'file', mode: entry.mode, ...pax }, content: entry.content };
+    }
   }
-  const { file, size } = content;
-  // tar-stream never reports an entry of no bytes that is piped.
-  if (size === 0) return addTarEntry(tar, header, await readFile(file));
-  let taken: () => void = () => undefined;
-  let failed: (error: Error) => void = () => undefined;
-  const finished = new Promise<void>((resolve, reject) => {
-    taken = resolve;
-    failed = reject;
-  });
-  // Whoever waits below hears of it; it must not count as unhandled before.
-  finished.catch(() => undefined);
-  const sink = tar.entry({ ...header, size }, (error) => (error ? failed(error) : taken()));
-  sink.on('error', failed);
-  sink.on('close', () => failed(new Error(`the archive was closed within ${header.name}`)));
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
-    if (!sink.write(chunk)) await Promise.race([once(sink, 'drain'), finished]);
-  }
-  sink.end(undefined);
-  await finished;
 }
 
 function withParents(entries: readonly LayerEntry[]): LayerEntry[] {

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { hostNamed, matchHosts, presentHosts } from '../config/inventory.js';
+import { controlPlanes, hostNamed, matchHosts, presentHosts } from '../config/inventory.js';
 import { loadClusterConfig } from '../config/load.js';
 import type { ClusterConfig } from '../config/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
@@ -210,11 +210,24 @@ async function withChosenBundle(
   return { ...config, spec: { ...config.spec, bundle: dir } };
 }
 
+/** Session of work on etcd's data: of control planes, as many of them as answer. */
+export const onControlPlanes = (config: ClusterConfig) => ({
+  config,
+  bundleOptional: true,
+  tolerant: true,
+  hosts: controlPlanes(config).map(({ name }) => name),
+});
+
+/** What a session needs of a command's invocation. */
+interface Call {
+  options: ClusterValues;
+  io: CliIO;
+  global: GlobalOptions;
+}
+
 /** Opens a session with a reporter, does the work, closes both. */
 export async function withSession<T>(
-  values: ClusterValues,
-  io: CliIO,
-  global: GlobalOptions,
+  { options: values, io, global }: Call,
   work: (work: Work) => Promise<T>,
   options: {
     config?: ClusterConfig;

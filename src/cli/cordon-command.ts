@@ -22,9 +22,7 @@ export function cordonCommand({ unschedulable, state, ...named }: CordonCommand)
       const config = await clusterConfig(options.config, io);
       refuseNoNodes(config, args);
       return withSession(
-        options,
-        io,
-        global,
+        { options, io, global },
         async ({ session }) => {
           const nodes = await cordonNodes(session, args, unschedulable);
           const line = ({ node, changed }: (typeof nodes)[number]) =>

@@ -1,7 +1,7 @@
-import { connect as tlsConnect } from 'node:tls';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { HostReader } from '../host/types.js';
 import type { Endpoint } from './tls-agent.js';
+import { uncheckedTls } from './unchecked-tls.js';
 
 const TIMEOUT_MS = 5_000;
 
@@ -16,33 +16,23 @@ export async function presentedChain(
   endpoint: Endpoint,
   signal: AbortSignal,
 ): Promise<Buffer[]> {
-  const place = `${endpoint.address}:${endpoint.port}`;
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-  const failed = (cause: unknown) => {
-    if (cause instanceof KeelsonError) return cause;
-    const why = limit.aborted ? `no answer within ${TIMEOUT_MS / 1000} s` : String((cause as Error).message);
-    return new KeelsonError('CONNECTION', `no TLS at ${place}: ${why}`, {
+  try {
+    return await uncheckedTls<Buffer[]>(host, endpoint, { limitMs: TIMEOUT_MS }, signal, (socket, done) => {
+      socket.once('secureConnect', () => done(chainOf(socket.getPeerCertificate(true))));
+      // Before TLS 1.3 a server tells only at the end of the handshake that it wants more.
+      socket.on('error', () => {
+        const chain = chainOf(socket.getPeerCertificate(true) ?? {});
+        if (chain.length > 0) done(chain);
+      });
+    });
+  } catch (cause) {
+    if (cause instanceof KeelsonError) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new KeelsonError('CONNECTION', `no TLS at ${endpoint.address}:${endpoint.port}: ${why}`, {
       host: host.name,
       cause,
       retryable: true,
     });
-  };
-  const channel = await host.forward(endpoint.address, endpoint.port);
-  try {
-    return await new Promise<Buffer[]>((resolve, reject) => {
-      const socket = tlsConnect({ socket: channel, rejectUnauthorized: false, servername: '' });
-      limit.addEventListener('abort', () => reject(failed(limit.reason)), { once: true });
-      socket.once('secureConnect', () => resolve(chainOf(socket.getPeerCertificate(true))));
-      socket.on('error', (error) => {
-        // Before TLS 1.3 a server tells only at the end of the handshake that it wants more.
-        const chain = chainOf(socket.getPeerCertificate(true) ?? {});
-        if (chain.length > 0) resolve(chain);
-        else reject(failed(error));
-      });
-      socket.once('close', () => reject(failed(new Error('the connection was closed'))));
-    });
-  } finally {
-    channel.destroy();
   }
 }
 

@@ -1,7 +1,7 @@
-import { connect as tlsConnect } from 'node:tls';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { HostReader } from '../host/types.js';
 import type { Endpoint } from './tls-agent.js';
+import { uncheckedTls } from './unchecked-tls.js';
 
 export interface TlsProbe {
   /** Path of a GET request. */
@@ -33,55 +33,37 @@ export async function tlsProbe(
   probe: TlsProbe,
   signal: AbortSignal,
 ): Promise<TlsAnswer> {
-  const place = `${endpoint.address}:${endpoint.port}`;
-  const silent = (cause: unknown) =>
-    new KeelsonError(
-      'CONNECTION',
-      `${place} does not answer: ${cause instanceof Error ? cause.message : cause}`,
-      {
-        host: host.name,
-        retryable: true,
-        cause,
-      },
-    );
-  signal.throwIfAborted();
-  const channel = await host.forward(endpoint.address, endpoint.port).catch((cause: unknown) => {
-    throw silent(cause);
-  });
-  const { identity, headers = {} } = probe;
-  const socket = tlsConnect({
-    socket: channel,
-    rejectUnauthorized: false,
-    ...(probe.servername === undefined ? {} : { servername: probe.servername }),
-    ...(identity === undefined ? {} : { cert: identity.cert, key: identity.key }),
-  });
-  return new Promise<TlsAnswer>((resolve, reject) => {
-    let certificate: string | null = null;
-    let text = '';
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(PROBE_MS)]);
-    const end = (error?: unknown) => {
-      limit.removeEventListener('abort', aborted);
-      socket.destroy();
-      channel.destroy();
-      if (signal.aborted) reject(signal.reason);
-      else if (certificate === null) reject(silent(error ?? 'the connection was closed'));
-      else resolve({ certificate, status: statusIn(text) });
-    };
-    const aborted = () => end(new Error(`no answer within ${PROBE_MS / 1000} s`));
-    limit.addEventListener('abort', aborted);
-    socket.once('secureConnect', () => {
-      certificate = socket.getPeerX509Certificate()?.toString() ?? null;
-      const lines = Object.entries({ host: probe.servername ?? 'localhost', ...headers }).map(
-        ([name, value]) => `${name}: ${value}\r\n`,
-      );
-      socket.write(`GET ${probe.path} HTTP/1.1\r\n${lines.join('')}connection: close\r\n\r\n`);
+  const { path, headers = {}, ...settings } = probe;
+  let certificate: string | null = null;
+  let text = '';
+  try {
+    await uncheckedTls<void>(host, endpoint, { ...settings, limitMs: PROBE_MS }, signal, (socket, done) => {
+      socket.once('secureConnect', () => {
+        certificate = socket.getPeerX509Certificate()?.toString() ?? null;
+        const lines = Object.entries({ host: probe.servername ?? 'localhost', ...headers }).map(
+          ([name, value]) => `${name}: ${value}\r\n`,
+        );
+        socket.write(`GET ${path} HTTP/1.1\r\n${lines.join('')}connection: close\r\n\r\n`);
+      });
+      socket.on('data', (chunk: Buffer) => {
+        text += chunk.toString('latin1');
+        if (text.includes('\r\n')) done();
+      });
     });
-    socket.on('data', (chunk: Buffer) => {
-      text += chunk.toString('latin1');
-      if (text.includes('\r\n')) end();
-    });
-    socket.once('error', end);
-    socket.once('close', () => end());
+  } catch (cause) {
+    signal.throwIfAborted();
+    if (certificate === null) throw silent(host, endpoint, cause);
+  }
+  if (certificate === null) throw silent(host, endpoint, new Error('it presented no certificate'));
+  return { certificate, status: statusIn(text) };
+}
+
+function silent(host: HostReader, { address, port }: Endpoint, cause: unknown): KeelsonError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new KeelsonError('CONNECTION', `${address}:${port} does not answer: ${why}`, {
+    host: host.name,
+    retryable: true,
+    cause,
   });
 }
 

@@ -115,7 +115,7 @@ export interface SshSettings {
   identityFile?: string;
   /** Files read for host keys, in order. */
   knownHostsFiles: string[];
-  /** `SHA256:…`; when given, known_hosts is not consulted. */
+  /** `SHA256:…`; when given, known_hosts is not consulted for this machine (jump hosts still need it). */
   hostKeyFingerprint?: string;
   /** Jump hosts in order, `[user@]host[:port]`. */
   jumpHosts: string[];

@@ -6,23 +6,25 @@ const TIMEOUT_MS = 900_000;
 
 /**
  * Packages by apt, dnf or zypper, whichever the host has. Another run of the package manager is waited for. A
- * distribution may start a package's own service at once; the units that come with a new package are stopped
- * and disabled, since keelson runs units of its own.
+ * distribution may start a package's own service at once: `install` stops and disables the units that come with a new
+ * package, since keelson runs units of its own; `install-tools` leaves them.
  */
 const SCRIPT = `set -eu
-op=$1; shift
+op=$1 verb=\${1%-tools}; shift
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 if command -v apt-get >/dev/null; then
   apt() { apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "$@" >&2; }
-  if [ "$op" = remove ]; then apt purge "$@"
+  if [ "$verb" = remove ]; then apt purge "$@"
   elif ! apt install --no-install-recommends "$@"; then
     # Package lists may be missing or of yesterday.
     apt update
     apt install --no-install-recommends "$@"
   fi
-elif command -v dnf >/dev/null; then dnf -q -y "$op" "$@" >&2
-elif command -v zypper >/dev/null; then zypper --quiet --non-interactive "$op" "$@" >&2
-else echo "neither apt-get nor dnf nor zypper is there to $op $*" >&2; exit 1; fi
+elif command -v dnf >/dev/null; then dnf -q -y "$verb" "$@" >&2
+elif command -v zypper >/dev/null; then
+  [ "$verb" = remove ] || set -- --no-recommends "$@"
+  zypper --quiet --non-interactive "$verb" "$@" >&2
+else echo "neither apt-get nor dnf nor zypper is there to $verb $*" >&2; exit 1; fi
 [ "$op" = install ] || exit 0
 for package in "$@"; do
   systemctl disable --now "$package.service" >&2 || true
@@ -35,7 +37,17 @@ export async function changePackages(host: Host, changes: readonly PackageChange
   for (const op of ['install', 'remove'] as const) {
     const names = changes.filter((change) => change.op === op).map((change) => change.name);
     if (names.length === 0) continue;
-    const script = { name: `packages/${op}`, text: SCRIPT, args: [op, ...names] };
-    await host.script(script, { timeoutMs: TIMEOUT_MS });
+    await runPackageManager(host, op, names);
   }
+}
+
+/** Runs the package manager that the host has. @throws REMOTE_COMMAND with what it said */
+export async function runPackageManager(
+  host: Host,
+  op: PackageChange['op'] | 'install-tools',
+  names: readonly string[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const script = { name: `packages/${op}`, text: SCRIPT, args: [op, ...names] };
+  await host.script(script, { timeoutMs: TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) });
 }

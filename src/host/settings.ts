@@ -1,20 +1,5 @@
-/** How a machine is reached; what the configuration's `ssh` section resolves to. */
-export interface SshSettings {
-  /** Address or name to connect to. */
-  address: string;
-  port: number;
-  user: string;
-  identityFile?: string;
-  /** Files read for host keys, in order. */
-  knownHostsFiles: string[];
-  /** `SHA256:…`; when given, known_hosts is not consulted for this machine (jump hosts still need it). */
-  hostKeyFingerprint?: string;
-  /** Jump hosts in order, `[user@]host[:port]`. */
-  jumpHosts: string[];
-  agent: boolean;
-  /** Consult `ssh -G` for what the settings leave open. */
-  useSshConfig: boolean;
-}
+/** How a machine is reached: as the configuration says it. */
+export type { SshSettings } from '../config/types.js';
 
 export type ConnectEvent =
   | {

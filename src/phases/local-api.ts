@@ -1,10 +1,11 @@
-import { type ClusterClient, clusterClient, statusOf } from '../cluster/client.js';
+import { type ClusterClient, clusterClient } from '../cluster/client.js';
 import { asControlPlane } from '../config/inventory.js';
 import { waitUntil } from '../engine/wait.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { HostReader } from '../host/types.js';
 import type { PhaseContext } from './context.js';
 import { withHostEvidence } from './evidence.js';
+import { throughYoungApi } from './young-api.js';
 
 /**
  * A client of the API server on one control plane, as the cluster's admin. Close it when done.
@@ -31,16 +32,11 @@ export async function awaitLocalApi(
   const client = localApi(context, host.name);
   try {
     await waitUntil(
-      async () => {
-        try {
+      () =>
+        throughYoungApi(async () => {
           await client.request('GET', path, { timeoutMs: 5_000 });
-        } catch (error) {
-          // A young API server does not know yet what an admin without system:masters may do.
-          if (statusOf(error) !== 403) throw error;
-          return { met: false, state: 'the API server has not read its roles yet' };
-        }
-        return { met: true, state: '' };
-      },
+          return { met: true, state: '' };
+        }),
       {
         for: `the API server of ${host.name}`,
         deadlineMs: 240_000,

@@ -94,20 +94,13 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   if (!tolerant) warnOfFailures(failures, first.name, emit);
   try {
     const facts = new Map<string, HostFacts>();
-    await Promise.all(
-      [...hosts].map(async ([name, host]) => {
-        try {
-          facts.set(name, await host.facts());
-        } catch (error) {
-          // A host that can be logged in to but runs nothing is like one that can't be reached.
-          if (!(error instanceof KeelsonError) || error.code === 'ABORTED') throw error;
-          if (!tolerant || name === first.name) throw error;
-          failures.set(name, error);
-          hosts.delete(name);
-          await host.close();
-        }
-      }),
-    );
+    for (const [name, error] of await gatherFacts(hosts, facts)) {
+      // A host that can be logged in to but runs nothing is like one that can't be reached.
+      if (!tolerant || name === first.name) throw error;
+      failures.set(name, error);
+      await hosts.get(name)?.close();
+      hosts.delete(name);
+    }
     const trust = trustStore(config, now, { first: first.name, established });
     let client: ClusterClient | null = null;
     let clientKey = '';
@@ -169,9 +162,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
         const missing = names.filter((name) => !hosts.has(name)).map((name) => hostNamed(config, name));
         const result = await connectSettled(missing, pool);
         for (const [name, host] of result.connected) hosts.set(name, host.asRoot());
-        await Promise.all(
-          [...result.connected.keys()].map(async (name) => facts.set(name, await hostOf(name).facts())),
-        );
+        const reached = new Map([...result.connected.keys()].map((name) => [name, hostOf(name)]));
+        for (const [, error] of await gatherFacts(reached, facts)) throw error;
         return result.failures;
       },
       close: async () => {
@@ -183,6 +175,25 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     await connections.close();
     throw error;
   }
+}
+
+/** Asks hosts for their facts, all at once. @returns those that did not say them, and why; ABORTED is thrown */
+async function gatherFacts(
+  hosts: ReadonlyMap<string, Host>,
+  facts: Map<string, HostFacts>,
+): Promise<ReadonlyMap<string, KeelsonError>> {
+  const failures = new Map<string, KeelsonError>();
+  await Promise.all(
+    [...hosts].map(async ([name, host]) => {
+      try {
+        facts.set(name, await host.facts());
+      } catch (error) {
+        if (!(error instanceof KeelsonError) || error.code === 'ABORTED') throw error;
+        failures.set(name, error);
+      }
+    }),
+  );
+  return failures;
 }
 
 /** With control planes or hosts of role etcd go all of role etcd: they have etcd's CA and its members. */

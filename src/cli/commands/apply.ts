@@ -55,7 +55,9 @@ export const command = defineCommand({
       });
     const saved = file === undefined ? undefined : await readPlan(file, io);
     if (saved !== undefined) {
-      const digest = configDigest(withBundle(config, options.bundle, io));
+      const named = withBundle(config, options.bundle, io);
+      // Where no bundle is named, which one it will be shows only later; apply compares once more.
+      const digest = named.spec.bundle === null ? saved.configDigest : configDigest(named);
       refuseOtherFile(saved, { cluster: config.name, configDigest: digest });
     }
     const { hosts } = options.retryFailed
@@ -82,7 +84,7 @@ export const command = defineCommand({
             : `${config.name}: ${result.changed} changes in ${duration(result.durationMs)}.`;
         return { data: summary, text };
       };
-      return withSession(options, io, global, work, {
+      return withSession({ options, io, global }, work, {
         config,
         bundle: options.bundle,
         obtainBundle: !options.dryRun,

@@ -56,9 +56,7 @@ Exits ${UNFIT} where anything is wrong.`,
       const values = { config: labFile, acceptNewHostKeys: false, askSudoPassword: false };
       const config = await clusterConfig(labFile, io);
       return withSession(
-        values,
-        breakable,
-        global,
+        { options: values, io: breakable, global },
         ({ session }) => drillBackup(session, backup, { file, owner: ownerOf() }),
         { config },
       );

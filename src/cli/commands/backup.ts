@@ -1,10 +1,9 @@
 import { resolve } from 'node:path';
-import { controlPlanes } from '../../config/inventory.js';
 import { readClusterFile } from '../../config/load.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { bytes, duration } from '../../report/table.js';
 import { backupCluster } from '../../workflows/backup.js';
-import { CLUSTER_OPTIONS, clusterConfig, withSession } from '../cluster-options.js';
+import { CLUSTER_OPTIONS, clusterConfig, onControlPlanes, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 import { ENCRYPT_OPTIONS, encryptionOf } from '../encryption-options.js';
 import { outputFile } from '../output-path.js';
@@ -33,9 +32,7 @@ the format of age, and never on a disk otherwise. age --decrypt FILE | tar -x op
     const config = await clusterConfig(options.config, io);
     const clusterFile = await readClusterFile(resolve(io.cwd, options.config));
     return withSession(
-      options,
-      io,
-      global,
+      { options, io, global },
       async ({ session }) => {
         const result = await backupCluster(session, { file, encryption, clusterFile });
         const text = [
@@ -46,12 +43,7 @@ the format of age, and never on a disk otherwise. age --decrypt FILE | tar -x op
         ].join('\n');
         return { data: result, text };
       },
-      {
-        config,
-        bundleOptional: true,
-        tolerant: true,
-        hosts: controlPlanes(config).map((host) => host.name),
-      },
+      onControlPlanes(config),
     );
   },
 });

@@ -26,9 +26,7 @@ Exits 0 where nothing is wrong or near its end, else ${WRONG}. -o wide shows tru
   },
   run: async ({ options, io, global }) =>
     withSession(
-      options,
-      io,
-      global,
+      { options, io, global },
       async ({ session }) => {
         const survey = await certificateSurvey(session, { warnDays: options.warnDays });
         const text =

@@ -15,6 +15,7 @@ import { certificateRequests, readSigned, writeRequests } from '../../workflows/
 import { changesIn } from '../../workflows/plan.js';
 import { CLUSTER_OPTIONS, clusterConfig, ownerOf, withSession } from '../cluster-options.js';
 import { type CliIO, defineCommand } from '../command.js';
+import { askFirst, requireAnswer } from '../confirmation.js';
 import { outputDirectory } from '../output-path.js';
 
 export const command = defineCommand({
@@ -55,9 +56,7 @@ the new one.`,
     if (options.csrOnly !== undefined) {
       const folder = await outputDirectory(options.csrOnly, io);
       const requests = await withSession(
-        options,
-        io,
-        global,
+        { options, io, global },
         async ({ session }) => certificateRequests(session, wanted),
         { config, bundleOptional: true, quiet: true },
       );
@@ -67,38 +66,26 @@ the new one.`,
     }
     const selection = await selectionOf(names, wanted, options.importFrom, config, io);
     const open = { config, bundleOptional: true };
-    if (!options.dryRun && !options.yes && !io.terminal) {
-      throw new KeelsonError(
-        'USAGE',
-        'certs renew restarts control planes, and there is no terminal to ask on',
-        {
-          hint: 'look at keelson certs renew --dry-run, then give --yes',
-        },
-      );
-    }
-    if (options.dryRun || !options.yes) {
-      const plan = await withSession(
-        options,
-        io,
-        global,
-        async ({ session }) => planRenewal(session, selection),
-        {
-          ...open,
-          quiet: true,
-        },
-      );
-      const nothing = changesIn(plan) === 0;
-      const text = nothing ? 'Nothing to renew.' : planText(plan, { diffs: false });
-      if (options.dryRun || nothing) return { data: plan, text };
-      io.stderr.write(text);
-      if (!(await io.confirm(`Renew these certificates of ${config.name}?`))) {
-        throw new KeelsonError('ABORTED', 'nothing was renewed');
-      }
-    }
-    return withSession(
+    requireAnswer(
       options,
       io,
-      global,
+      'certs renew restarts control planes',
+      'look at keelson certs renew --dry-run, then give --yes',
+    );
+    const ended = await askFirst(options, io, {
+      look: () =>
+        withSession({ options, io, global }, async ({ session }) => planRenewal(session, selection), {
+          ...open,
+          quiet: true,
+        }),
+      text: (plan) => (changesIn(plan) === 0 ? 'Nothing to renew.' : planText(plan, { diffs: false })),
+      nothing: (plan) => changesIn(plan) === 0,
+      question: () => `Renew these certificates of ${config.name}?`,
+      refused: 'nothing was renewed',
+    });
+    if (ended !== null) return ended;
+    return withSession(
+      { options, io, global },
       async ({ session }) => {
         const result = await renewCertificates(session, { ...selection, owner: ownerOf(), stop: io.stop });
         const { changed, durationMs, identities } = result;

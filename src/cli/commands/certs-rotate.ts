@@ -11,6 +11,7 @@ import { type RotateResult, rollBack, rotate } from '../../workflows/rotate/rota
 import { FORWARD, ROTATABLE, type Rotatable } from '../../workflows/rotate/state.js';
 import { CLUSTER_OPTIONS, clusterConfig, ownerOf, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
+import { requireAnswer } from '../confirmation.js';
 
 const RULES = ['rolling', 'none'] as const;
 
@@ -53,11 +54,13 @@ that nothing is of the old one alone, drop it. Interrupted, the same command goe
     const back = what === 'rollback';
     const rule = RULES.find((name) => name === options.restartWorkloads);
     const until = FORWARD.find((step) => step === options.until);
-    if (!options.plan && !options.yes && !io.terminal) {
-      throw new KeelsonError('USAGE', 'a rotation is to be confirmed, and there is no terminal to ask on', {
-        hint: 'look at keelson certs rotate --plan, then give --yes',
-      });
-    }
+    const asked = { yes: options.yes, dryRun: options.plan };
+    requireAnswer(
+      asked,
+      io,
+      'a rotation is to be confirmed',
+      'look at keelson certs rotate --plan, then give --yes',
+    );
     const config = await clusterConfig(options.config, io);
     const wanted = back ? [] : wantedOf(what, config);
     const given =
@@ -65,9 +68,7 @@ that nothing is of the old one alone, drop it. Interrupted, the same command goe
         ? {}
         : { given: await authorityIn(resolve(io.cwd, options.authority), wanted) };
     return withSession(
-      options,
-      io,
-      global,
+      { options, io, global },
       async ({ session }) => {
         if (options.plan) {
           const plan = await planRotation(session, wanted, rule);
@@ -96,7 +97,9 @@ that nothing is of the old one alone, drop it. Interrupted, the same command goe
 async function authorityIn(folder: string, wanted: readonly Rotatable[]): Promise<CertAndKey> {
   const [what, ...more] = wanted;
   if (what === undefined || more.length > 0 || !what.endsWith('-ca')) {
-    throw new KeelsonError('USAGE', '--authority is for one CA: cluster-ca, etcd-ca or front-proxy-ca');
+    throw new KeelsonError('USAGE', '--authority is for one CA', {
+      hint: 'rotate cluster-ca, etcd-ca or front-proxy-ca with it, one after the other',
+    });
   }
   const paths = { cert: join(folder, 'ca.crt'), key: join(folder, 'ca.key') };
   const [certPem, keyPem] = await Promise.all(
@@ -104,7 +107,10 @@ async function authorityIn(folder: string, wanted: readonly Rotatable[]): Promis
       try {
         return await readFile(path, 'utf8');
       } catch (cause) {
-        throw new KeelsonError('USAGE', `${path} can’t be read`, { cause });
+        throw new KeelsonError('USAGE', `${path} can’t be read`, {
+          cause,
+          hint: 'the folder holds the new authority as ca.crt and ca.key',
+        });
       }
     }),
   );

@@ -1,7 +1,6 @@
-import { controlPlanes } from '../../config/inventory.js';
 import { bytes, duration, table } from '../../report/table.js';
 import { defragment } from '../../workflows/etcd/defrag.js';
-import { CLUSTER_OPTIONS, clusterConfig, ownerOf, withSession } from '../cluster-options.js';
+import { CLUSTER_OPTIONS, clusterConfig, onControlPlanes, ownerOf, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 
 export const command = defineCommand({
@@ -13,9 +12,7 @@ refused while one is missing. A NOSPACE alarm is taken back where there is room 
   run: async ({ options, io, global }) => {
     const config = await clusterConfig(options.config, io);
     return withSession(
-      options,
-      io,
-      global,
+      { options, io, global },
       async ({ session }) => {
         const result = await defragment(session, { owner: ownerOf() });
         const rows = result.members.map(({ name, before, after }) => [name, bytes(before), bytes(after)]);
@@ -28,12 +25,7 @@ refused while one is missing. A NOSPACE alarm is taken back where there is room 
         ].join('\n');
         return { data: result, text };
       },
-      {
-        config,
-        bundleOptional: true,
-        tolerant: true,
-        hosts: controlPlanes(config).map((host) => host.name),
-      },
+      onControlPlanes(config),
     );
   },
 });

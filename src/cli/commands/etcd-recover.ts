@@ -1,10 +1,10 @@
 import { hostNamed } from '../../config/inventory.js';
-import { KeelsonError } from '../../errors/keelson-error.js';
 import { bytes, duration, table } from '../../report/table.js';
 import { type RecoverResult, recoverEtcd } from '../../workflows/etcd/recover.js';
 import { prepareRecovery, type RecoverPlan, type Remains } from '../../workflows/etcd/recover-plan.js';
 import { CLUSTER_OPTIONS, clusterConfig, ownerOf, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
+import { askFirst, requireAnswer } from '../confirmation.js';
 
 const COLUMNS = ['HOST', 'STATE', 'REVISION', 'HASH', 'TERM', 'INDEX', 'DB', ''];
 
@@ -34,29 +34,22 @@ Interrupted anywhere, it is ended by the same command.`,
     const config = await clusterConfig(options.config, io);
     const { from, unreachable } = options;
     const selection = { unreachable, ...(from === undefined ? {} : { from: hostNamed(config, from).name }) };
-    if (!options.dryRun && !options.yes && !io.terminal) {
-      throw new KeelsonError('USAGE', 'a recovery gives members up, and there is no terminal to ask on', {
-        hint: 'look at it with --dry-run, then give --yes',
-      });
-    }
+    requireAnswer(options, io, 'a recovery gives members up', 'look at it with --dry-run, then give --yes');
     const connections = { config, tolerant: true, bundleOptional: true };
-    if (options.dryRun || !options.yes) {
-      const { plan } = await withSession(
-        options,
-        io,
-        global,
-        async ({ session }) => prepareRecovery(session, selection),
-        { ...connections, quiet: true },
-      );
-      if (options.dryRun) return { data: plan, text: planText(plan) };
-      io.stderr.write(planText(plan));
-      if (!(await io.confirm(`Go on with what ${plan.chosen} has?`)))
-        throw new KeelsonError('ABORTED', 'nothing was recovered');
-    }
+    const ended = await askFirst(options, io, {
+      look: () =>
+        withSession(
+          { options, io, global },
+          async ({ session }) => (await prepareRecovery(session, selection)).plan,
+          { ...connections, quiet: true },
+        ),
+      text: planText,
+      question: (plan) => `Go on with what ${plan.chosen} has?`,
+      refused: 'nothing was recovered',
+    });
+    if (ended !== null) return ended;
     return withSession(
-      options,
-      io,
-      global,
+      { options, io, global },
       async ({ session }) => {
         const result = await recoverEtcd(session, { ...selection, owner: ownerOf() });
         return { data: result, text: `${planText(result.plan)}${resultText(result)}` };

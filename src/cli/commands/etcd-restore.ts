@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
 import { openSnapshot } from '../../backup/open-snapshot.js';
-import { KeelsonError } from '../../errors/keelson-error.js';
 import { duration } from '../../report/table.js';
 import { type RestoreResult, restoreEtcd } from '../../workflows/etcd/restore.js';
 import { prepareRestore } from '../../workflows/etcd/restore-plan.js';
 import { CLUSTER_OPTIONS, clusterConfig, ownerOf, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
+import { askFirst, requireAnswer } from '../confirmation.js';
 import { DECRYPT_OPTIONS, decryptionOf } from '../encryption-options.js';
 import { restorePlanText } from '../restore-text.js';
 
@@ -25,35 +25,29 @@ hosts that are new join afterwards, by keelson apply.`,
     dryRun: { flags: '--dry-run', description: 'show the plan and change nothing', kind: 'boolean' },
   },
   run: async ({ args, options, io, global }) => {
-    if (!options.dryRun && !options.yes && !io.terminal) {
-      throw new KeelsonError(
-        'USAGE',
-        'a restore replaces what etcd has, and there is no terminal to ask on',
-        {
-          hint: 'look at it with --dry-run, then give --yes',
-        },
-      );
-    }
+    requireAnswer(
+      options,
+      io,
+      'a restore replaces what etcd has',
+      'look at it with --dry-run, then give --yes',
+    );
     const config = await clusterConfig(options.config, io);
     const snapshot = await openSnapshot(resolve(io.cwd, args[0] ?? ''), () => decryptionOf(options, io));
     const connections = { config, tolerant: true, bundleOptional: true };
-    if (options.dryRun || !options.yes) {
-      const { plan } = await withSession(
-        options,
-        io,
-        global,
-        async ({ session }) => prepareRestore(session, snapshot),
-        { ...connections, quiet: true },
-      );
-      if (options.dryRun) return { data: plan, text: restorePlanText(plan) };
-      io.stderr.write(restorePlanText(plan));
-      if (!(await io.confirm(`Replace what etcd of ${config.name} has?`)))
-        throw new KeelsonError('ABORTED', 'nothing was restored');
-    }
+    const ended = await askFirst(options, io, {
+      look: () =>
+        withSession(
+          { options, io, global },
+          async ({ session }) => (await prepareRestore(session, snapshot)).plan,
+          { ...connections, quiet: true },
+        ),
+      text: restorePlanText,
+      question: () => `Replace what etcd of ${config.name} has?`,
+      refused: 'nothing was restored',
+    });
+    if (ended !== null) return ended;
     return withSession(
-      options,
-      io,
-      global,
+      { options, io, global },
       async ({ session }) => {
         const result = await restoreEtcd(session, { snapshot, owner: ownerOf() });
         return { data: result, text: resultText(result) };

@@ -1,8 +1,7 @@
-import { controlPlanes } from '../../config/inventory.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { bytes, duration } from '../../report/table.js';
 import { type SnapshotResult, takeSnapshot } from '../../workflows/etcd-snapshot.js';
-import { CLUSTER_OPTIONS, clusterConfig, withSession } from '../cluster-options.js';
+import { CLUSTER_OPTIONS, clusterConfig, onControlPlanes, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 import { ENCRYPT_OPTIONS, encryptionOf } from '../encryption-options.js';
 import { outputDirectory } from '../output-path.js';
@@ -34,9 +33,7 @@ format of age before it reaches the disk.`,
     const directory = await outputDirectory(options.to, io);
     const encryption = await encryptionOf(options, io);
     return withSession(
-      options,
-      io,
-      global,
+      { options, io, global },
       async ({ session }) => {
         const result = await takeSnapshot(session, {
           directory,
@@ -45,12 +42,7 @@ format of age before it reaches the disk.`,
         });
         return { data: result, text: textOf(result) };
       },
-      {
-        config,
-        bundleOptional: true,
-        tolerant: true,
-        hosts: controlPlanes(config).map((host) => host.name),
-      },
+      onControlPlanes(config),
     );
   },
 });

@@ -1,9 +1,8 @@
-import { controlPlanes } from '../../config/inventory.js';
 import { exitCodeOf, KeelsonError } from '../../errors/keelson-error.js';
 import { bytes, table } from '../../report/table.js';
 import type { EtcdMemberReport } from '../../workflows/etcd-problems.js';
 import { type EtcdStatus, etcdStatus } from '../../workflows/etcd-status.js';
-import { CLUSTER_OPTIONS, clusterConfig, withSession } from '../cluster-options.js';
+import { CLUSTER_OPTIONS, clusterConfig, onControlPlanes, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 
 /** Exit code of an unhealthy etcd, the same as that of a failed verify. */
@@ -20,20 +19,12 @@ no leader, a database of more than 80 % of its quota.`,
   run: async ({ options, io, global }) => {
     const config = await clusterConfig(options.config, io);
     return withSession(
-      options,
-      io,
-      global,
+      { options, io, global },
       async ({ session }) => {
         const status = await etcdStatus(session);
         return { data: status, text: textOf(status), exitCode: status.healthy ? 0 : UNHEALTHY };
       },
-      {
-        config,
-        quiet: true,
-        bundleOptional: true,
-        tolerant: true,
-        hosts: controlPlanes(config).map((host) => host.name),
-      },
+      { ...onControlPlanes(config), quiet: true },
     );
   },
 });

@@ -27,9 +27,7 @@ export const command = defineCommand({
     const key = options.uploadCerts ? certificateKeyOf(options.certificateKey, config) : undefined;
     const shown = options.skipCertificateKeyPrint ? undefined : key;
     return withSession(
-      options,
-      io,
-      global,
+      { options, io, global },
       async ({ session }) => {
         const { changed, durationMs } = await initCluster(session, {
           stop: io.stop,

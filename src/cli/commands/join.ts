@@ -32,9 +32,7 @@ export const command = defineCommand({
     const { hosts = [] } = hostSelection(options.host, config);
     refuseNoneToJoin(config, hosts);
     return withSession(
-      options,
-      io,
-      global,
+      { options, io, global },
       async ({ session }) => {
         const result = await joinHosts(session, {
           hosts,

@@ -66,9 +66,7 @@ certificate can't be revoked: keep --ttl short.`,
     const file =
       out === '-' ? null : await outputFile(out, io, { makesFolder: true, isNew: !options.replace });
     const { text, expires } = await withSession(
-      options,
-      io,
-      global,
+      { options, io, global },
       async ({ session }) => userKubeconfig(session, spec),
       { config, quiet: true, bundleOptional: true, hosts: [] },
     );

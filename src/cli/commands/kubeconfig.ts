@@ -39,12 +39,16 @@ export const command = defineCommand({
         hint: 'give --context-name NAME, or leave it out',
       });
     const file = await fileOf(options, io);
-    const admin = await withSession(options, io, global, async ({ session }) => adminKubeconfig(session), {
-      config,
-      quiet: true,
-      bundleOptional: true,
-      hosts: [],
-    });
+    const admin = await withSession(
+      { options, io, global },
+      async ({ session }) => adminKubeconfig(session),
+      {
+        config,
+        quiet: true,
+        bundleOptional: true,
+        hosts: [],
+      },
+    );
     const name = options.contextName ?? (options.merge ? config.name : undefined);
     const text = name === undefined ? admin : renamedKubeconfig(admin, name);
     const { server, reachable } = await isReachable(text);

@@ -89,7 +89,7 @@ export const command = defineCommand({
 
 async function bringUp(file: string, kubeconfig: string, io: CliIO, global: GlobalOptions): Promise<void> {
   const values = { config: file, acceptNewHostKeys: false, askSudoPassword: false };
-  await withSession(values, io, global, async ({ session }) => {
+  await withSession({ options: values, io, global }, async ({ session }) => {
     await applyCluster(session, { stop: io.stop, owner: ownerOf(), run: 'apply' });
     await writeFile(kubeconfig, await reachableKubeconfig(session), { mode: 0o600 });
     await chmod(kubeconfig, 0o600);

@@ -18,9 +18,7 @@ through is what keelson verify tries.`,
   options: CLUSTER_OPTIONS,
   run: async ({ options, io, global }) =>
     withSession(
-      options,
-      io,
-      global,
+      { options, io, global },
       async ({ session }) => {
         const status = await networkStatus(session);
         return { data: status, text: textOf(status), exitCode: status.ok ? 0 : WRONG };

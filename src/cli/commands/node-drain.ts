@@ -29,9 +29,7 @@ controller, and pods with emptyDir volumes, are refused before anything is chang
     refuseNoNodes(config, args);
     const timeoutMs = milliseconds('--timeout', options.timeout);
     return withSession(
-      options,
-      io,
-      global,
+      { options, io, global },
       async ({ session }) => {
         const nodes = await drainNodes(session, args, {
           force: options.force,

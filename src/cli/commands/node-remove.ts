@@ -32,9 +32,7 @@ deleted. emptyDir volumes go with the host. Interrupted, it is ended by the same
     };
     if (options.dryRun) {
       const plan = await withSession(
-        options,
-        io,
-        global,
+        { options, io, global },
         async ({ session }) => planRemoval(session, name, removal),
         { config, quiet: true, hosts: [] },
       );
@@ -42,9 +40,7 @@ deleted. emptyDir volumes go with the host. Interrupted, it is ended by the same
     }
     await writeTombstone(options.config, name, io);
     return withSession(
-      options,
-      io,
-      global,
+      { options, io, global },
       async ({ session }) => {
         const { changed, durationMs } = await removeHost(session, name, {
           ...removal,

@@ -35,9 +35,7 @@ Interrupted, it is ended by the same command.`,
 
     const join = () =>
       withSession(
-        options,
-        io,
-        global,
+        { options, io, global },
         async ({ session }) => {
           // The one that the others join has nothing to join; so it is when this runs a second time.
           if (session.context.first.name === fresh) return 0;
@@ -56,9 +54,7 @@ Interrupted, it is ended by the same command.`,
     const remove = async () => {
       await writeTombstone(options.config, old, io);
       return withSession(
-        options,
-        io,
-        global,
+        { options, io, global },
         async ({ session }) => {
           const { force, unreachable } = options;
           const removal = { force, unreachable, timeoutMs, owner: ownerOf(), stop: io.stop };

@@ -49,9 +49,7 @@ export const command = defineCommand({
       });
     const certificateKey = uploads ? certificateKeyOf(options.certificateKey, config) : undefined;
     return withSession(
-      options,
-      io,
-      global,
+      { options, io, global },
       async ({ session }) => {
         if (preflight) {
           const findings = await runPreflight(session, {

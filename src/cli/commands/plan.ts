@@ -32,9 +32,7 @@ export const command = defineCommand({
     const selected = hostSelection(options.host, config);
     const out = options.out === undefined ? undefined : await outputFile(options.out, io);
     return withSession(
-      options,
-      io,
-      global,
+      { options, io, global },
       async ({ session }) => {
         const plan = await makePlan(session, selected);
         if (out !== undefined) await writeOutput(out, `${JSON.stringify(plan, null, 2)}\n`, 0o600);

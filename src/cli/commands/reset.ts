@@ -1,10 +1,10 @@
-import { KeelsonError } from '../../errors/keelson-error.js';
 import { planText } from '../../report/plan-text.js';
 import { duration } from '../../report/table.js';
 import { changesIn } from '../../workflows/plan.js';
 import { configOfReset, hostsToReset, planReset, resetCluster } from '../../workflows/reset.js';
 import { CLUSTER_OPTIONS, clusterConfig, hostSelection, ownerOf, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
+import { askFirst, requireAnswer } from '../confirmation.js';
 
 export const command = defineCommand({
   name: 'reset',
@@ -33,35 +33,26 @@ export const command = defineCommand({
     const open = configOfReset(config, hosts);
     // The rest of a cluster that lives on needs no connection; hosts that leave are connected to beside.
     const connections = open === config ? { config } : { config: open, hosts: [] };
-    if (!options.dryRun && !options.yes && !io.terminal) {
-      throw new KeelsonError(
-        'USAGE',
-        'reset destroys what is on the hosts, and there is no terminal to ask on',
-        {
-          hint: 'look at keelson reset --dry-run, then give --yes',
-        },
-      );
-    }
-    if (options.dryRun || !options.yes) {
-      const plan = await withSession(
-        options,
-        io,
-        global,
-        async ({ session }) => planReset(session, selection),
-        { ...connections, quiet: true },
-      );
-      const nothing = changesIn(plan) === 0;
-      const text = nothing ? nothingText(hosts) : planText(plan, { diffs: false });
-      if (options.dryRun || nothing) return { data: plan, text };
-      io.stderr.write(text);
-      if (!(await io.confirm(`Reset ${hosts.join(', ')} of ${config.name}?`))) {
-        throw new KeelsonError('ABORTED', 'nothing was reset');
-      }
-    }
-    return withSession(
+    requireAnswer(
       options,
       io,
-      global,
+      'reset destroys what is on the hosts',
+      'look at keelson reset --dry-run, then give --yes',
+    );
+    const ended = await askFirst(options, io, {
+      look: () =>
+        withSession({ options, io, global }, async ({ session }) => planReset(session, selection), {
+          ...connections,
+          quiet: true,
+        }),
+      text: (plan) => (changesIn(plan) === 0 ? nothingText(hosts) : planText(plan, { diffs: false })),
+      nothing: (plan) => changesIn(plan) === 0,
+      question: () => `Reset ${hosts.join(', ')} of ${config.name}?`,
+      refused: 'nothing was reset',
+    });
+    if (ended !== null) return ended;
+    return withSession(
+      { options, io, global },
       async ({ session }) => {
         const result = await resetCluster(session, { ...selection, owner: ownerOf(), stop: io.stop });
         const { changed, durationMs } = result;

@@ -21,9 +21,7 @@ export const command = defineCommand({
   },
   run: async ({ options, io, global }) =>
     withSession(
-      options,
-      io,
-      global,
+      { options, io, global },
       async ({ session }) => {
         const status = await clusterStatus(session);
         const exitCode = options.exitCode && !status.healthy ? UNHEALTHY : 0;

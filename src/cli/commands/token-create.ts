@@ -76,9 +76,7 @@ export const command = defineCommand({
     tokenSecret(spec, new Date());
     const config = await clusterConfig(options.config, io);
     return withSession(
-      options,
-      io,
-      global,
+      { options, io, global },
       async ({ session }) => {
         const { join } = await createToken(session, spec, options.certificateKey);
         return { data: { ...spec, joinCommand: join }, text: options.printJoinCommand ? join : spec.token };

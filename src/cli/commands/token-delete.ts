@@ -12,9 +12,7 @@ export const command = defineCommand({
     const wanted = tokenIds(args);
     const config = await clusterConfig(options.config, io);
     return withSession(
-      options,
-      io,
-      global,
+      { options, io, global },
       async ({ session }) => {
         const ids = await deleteTokens(session, wanted);
         return { data: { deleted: ids }, text: ids.map((id) => `bootstrap token ${id} deleted`).join('\n') };

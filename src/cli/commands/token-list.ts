@@ -14,9 +14,7 @@ export const command = defineCommand({
   run: async ({ options, io, global }) => {
     const config = await clusterConfig(options.config, io);
     return withSession(
-      options,
-      io,
-      global,
+      { options, io, global },
       async ({ session }) => {
         const tokens = await listTokens(session);
         const rows = tokens.map((token) => rowOf(token, session.context.now()));

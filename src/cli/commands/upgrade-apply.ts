@@ -4,6 +4,7 @@ import { stepsTo } from '../../workflows/upgrade/steps.js';
 import { writeVersion } from '../cluster-file.js';
 import { clusterConfig, PREFLIGHT_OPTIONS, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
+import { requireAnswer } from '../confirmation.js';
 import { outputDirectory } from '../output-path.js';
 import { RUN_OPTIONS, resultText, runOptions } from '../upgrade-run.js';
 import { UPGRADE_OPTIONS, upgradeTarget } from '../upgrade-target.js';
@@ -31,14 +32,15 @@ of the cluster file are what the cluster is.`,
     const current = await clusterConfig(options.config, io);
     const run = runOptions(options, current, io);
     const snapshotDirectory = options.noSnapshot ? null : await outputDirectory(options.snapshotDir, io);
-    if (!options.yes && !io.terminal) {
-      throw new KeelsonError('USAGE', 'an upgrade is to be confirmed, and there is no terminal to ask on', {
-        hint: 'look at keelson upgrade plan, then give --yes',
-      });
-    }
+    requireAnswer(
+      options,
+      io,
+      'an upgrade is to be confirmed',
+      'look at keelson upgrade plan, then give --yes',
+    );
     const target = await upgradeTarget(options, io);
     const to = target.config.cluster.kubernetesVersion;
-    const steps = await withSession(options, io, global, ({ session }) => stepsTo(session, to), {
+    const steps = await withSession({ options, io, global }, ({ session }) => stepsTo(session, to), {
       config: target.config,
       bundleOptional: true,
       quiet: true,
@@ -56,9 +58,7 @@ of the cluster file are what the cluster is.`,
         io,
       );
       const result = await withSession(
-        options,
-        io,
-        global,
+        { options, io, global },
         ({ session }) =>
           applyUpgrade(session, {
             ...run,

@@ -1,6 +1,5 @@
-import { controlPlanes } from '../../config/inventory.js';
 import { pauseUpgrade } from '../../workflows/upgrade/pause.js';
-import { CLUSTER_OPTIONS, clusterConfig, ownerOf, withSession } from '../cluster-options.js';
+import { CLUSTER_OPTIONS, clusterConfig, onControlPlanes, ownerOf, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 
 export const command = defineCommand({
@@ -11,13 +10,11 @@ No run begins until keelson upgrade resume; after it, keelson upgrade apply goes
   options: CLUSTER_OPTIONS,
   run: async ({ options, io, global }) => {
     const config = await clusterConfig(options.config, io);
-    const hosts = controlPlanes(config).map(({ name }) => name);
-    const pause = await withSession(options, io, global, ({ session }) => pauseUpgrade(session, ownerOf()), {
-      config,
-      hosts,
-      tolerant: true,
-      bundleOptional: true,
-    });
+    const pause = await withSession(
+      { options, io, global },
+      ({ session }) => pauseUpgrade(session, ownerOf()),
+      onControlPlanes(config),
+    );
     return { data: pause, text: `Upgrades of ${config.name} are paused, by ${pause.by} at ${pause.at}.\n` };
   },
 });

@@ -24,9 +24,7 @@ the changes file by file. Exits with 4 where a finding stands in the way.`,
   run: async ({ options, io, global }) => {
     const { config } = await upgradeTarget(options, io);
     return withSession(
-      options,
-      io,
-      global,
+      { options, io, global },
       async ({ session }) => {
         const upgrade = await planUpgrade(session, { ignore: options.ignorePreflightErrors });
         const blocked =

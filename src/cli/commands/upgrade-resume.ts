@@ -12,7 +12,7 @@ export const command = defineCommand({
     const config = await clusterConfig(options.config, io);
     const hosts = controlPlanes(config).map(({ name }) => name);
     // All of them: a control plane that is left out would keep the pause.
-    const paused = await withSession(options, io, global, ({ session }) => resumeUpgrade(session), {
+    const paused = await withSession({ options, io, global }, ({ session }) => resumeUpgrade(session), {
       config,
       hosts,
       bundleOptional: true,

@@ -11,6 +11,7 @@ import { tagOf } from '../../workflows/upgrade/versions.js';
 import { writeVersion } from '../cluster-file.js';
 import { CLUSTER_OPTIONS, clusterConfig, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
+import { requireAnswer } from '../confirmation.js';
 import { DECRYPT_OPTIONS, decryptionOf } from '../encryption-options.js';
 import { restorePlanText } from '../restore-text.js';
 import { RUN_OPTIONS, resultText, runOptions } from '../upgrade-run.js';
@@ -46,12 +47,8 @@ whoever does not want to be asked has to say --restore-snapshot beside --yes.`,
   run: async ({ options, io, global }) => {
     const current = await clusterConfig(options.config, io);
     const run = runOptions(options, current, io);
-    if (!options.yes && !io.terminal) {
-      throw new KeelsonError('USAGE', 'a rollback is to be confirmed, and there is no terminal to ask on', {
-        hint: 'give --yes',
-      });
-    }
-    const way = await withSession(options, io, global, ({ session }) => wayBack(session), {
+    requireAnswer(options, io, 'a rollback is to be confirmed', 'give --yes');
+    const way = await withSession({ options, io, global }, ({ session }) => wayBack(session), {
       config: current,
       bundleOptional: true,
       quiet: true,
@@ -72,9 +69,7 @@ whoever does not want to be asked has to say --restore-snapshot beside --yes.`,
       : null;
     if (restored !== null) {
       const plan = await withSession(
-        options,
-        io,
-        global,
+        { options, io, global },
         async ({ session }) => (await prepareRestore(session, restored)).plan,
         { config: current, tolerant: true, bundleOptional: true, quiet: true },
       );
@@ -88,9 +83,7 @@ whoever does not want to be asked has to say --restore-snapshot beside --yes.`,
         throw new KeelsonError('ABORTED', 'nothing was changed');
     }
     const result = await withSession(
-      options,
-      io,
-      global,
+      { options, io, global },
       async ({ session }) => {
         const settings = { ...run, snapshotDirectory: null, previousBundle: null };
         if (restored !== null) await restoreForRollback(session, { ...settings, snapshot: restored });

@@ -42,9 +42,7 @@ Exits 6 when a check fails. -o wide shows every row, -o json too.`,
     const checks = selectChecks(options);
     const config = await clusterConfig(options.config, io);
     return withSession(
-      options,
-      io,
-      global,
+      { options, io, global },
       async ({ session }) => {
         const report = await verifyCluster(session, { checks, stop: io.stop, owner: ownerOf() });
         const failure = new KeelsonError('VERIFY', `${report.failed} checks failed`);

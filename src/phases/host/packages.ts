@@ -1,5 +1,6 @@
 import { hostPackagesFor } from '../../bundle/bundle.js';
 import { STATE_DIR } from '../../engine/journal.js';
+import { runPackageManager } from '../../engine/packages.js';
 import type { ActionChange, FileChange } from '../../engine/types.js';
 import { HOST_PACKAGES } from '../artefacts.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
@@ -15,18 +16,6 @@ import { verdictOf } from '../rendered.js';
 
 /** Milliseconds for package lists, downloads and installation. */
 const TIMEOUT_MS = 900_000;
-
-/** $1 is the manager. Lists may be missing or old, so apt tries again with new ones; others are waited for. */
-const INSTALL = `set -eu
-manager=$1; shift
-export LC_ALL=C DEBIAN_FRONTEND=noninteractive
-apt() { apt-get -q -y -o DPkg::Lock::Timeout=300 "$@" >&2; }
-case $manager in
-  apt) apt install --no-install-recommends "$@" || { apt update; apt install --no-install-recommends "$@"; } ;;
-  dnf) dnf -q -y install "$@" >&2 ;;
-  zypper) zypper --quiet --non-interactive install --no-recommends "$@" >&2 ;;
-esac
-`;
 
 /** Where packages of the bundle lie until they are installed. */
 const PACKAGES_DIR = `${STATE_DIR}/packages`;
@@ -125,11 +114,8 @@ export const hostPackages = defineHostPhase({
       );
     },
     install: async (context, host, change) => {
-      const args = [change.params?.manager ?? '', ...(change.params?.packages ?? '').split(' ')];
-      await host.script(
-        { name: 'host/install-packages', text: INSTALL, args },
-        { timeoutMs: TIMEOUT_MS, signal: context.signal },
-      );
+      const names = (change.params?.packages ?? '').split(' ');
+      await runPackageManager(host, 'install-tools', names, context.signal);
     },
   },
 });

@@ -1,6 +1,6 @@
-import { type ClusterClient, statusOf } from '../../cluster/client.js';
+import type { ClusterClient } from '../../cluster/client.js';
 import { type Condition, waitUntil } from '../../engine/wait.js';
-import { KeelsonError } from '../../errors/keelson-error.js';
+import { throughYoungApi } from '../../phases/young-api.js';
 import type { Run } from './run.js';
 
 export interface Awaited {
@@ -13,8 +13,7 @@ export interface Awaited {
 }
 
 /**
- * Waits for what the API tells, through API servers that may be restarting meanwhile: one that is young does not
- * know yet what an admin without system:masters may do.
+ * Waits for what the API tells, through API servers that may be restarting meanwhile.
  * @throws DEADLINE with the last state seen
  */
 export async function awaitApi(
@@ -23,20 +22,10 @@ export async function awaitApi(
   { host, ...options }: Awaited,
 ): Promise<void> {
   const { context, emit } = run.session;
-  await waitUntil(
-    async () => {
-      try {
-        return await look(await run.api());
-      } catch (error) {
-        if (statusOf(error) !== 403 || !(error instanceof KeelsonError)) throw error;
-        return { met: false, state: error.message };
-      }
-    },
-    {
-      ...options,
-      intervalMs: 250,
-      signal: context.signal,
-      onState: (last) => emit({ type: 'waiting', phase: 'rotate', host, for: options.for, last }),
-    },
-  );
+  await waitUntil(() => throughYoungApi(async () => look(await run.api())), {
+    ...options,
+    intervalMs: 250,
+    signal: context.signal,
+    onState: (last) => emit({ type: 'waiting', phase: 'rotate', host, for: options.for, last }),
+  });
 }
