@@ -5,7 +5,7 @@ import {
   removeRecord,
   writeRecord,
 } from '../../../../src/workflows/upgrade/record.js';
-import { wayBack } from '../../../../src/workflows/upgrade/rollback.js';
+import { rollbackUpgrade, wayBack } from '../../../../src/workflows/upgrade/rollback.js';
 import { clusterOfThree, fakeSession } from '../fixture.js';
 
 const STEP = {
@@ -55,6 +55,26 @@ describe('wayBack', () => {
     expect(await wayBack(session)).toMatchObject(back);
     await writeRecord(session, { ...back, state: 'done' });
     await expect(wayBack(session)).rejects.toThrow(/was taken back already/);
+  });
+
+  it('brings etcd back to its snapshot before anything else, once it has begun to', async () => {
+    const session = fakeSession();
+    const to = session.context.config.cluster.kubernetesVersion;
+    const back = { ...STEP, from: 'v1.99.0', to, direction: 'rollback', restore: 'pending' } as const;
+    await writeRecord(session, back);
+    const options = {
+      owner: 'ann@desk',
+      snapshotDirectory: null,
+      maxUnavailable: '1',
+      drain: 'never' as const,
+      drainSettings: { force: false, deleteEmptyDirData: false, timeoutMs: 1 },
+      previousBundle: null,
+    };
+    await expect(rollbackUpgrade(session, options)).rejects.toMatchObject({
+      code: 'CONFLICT',
+      hint: expect.stringContaining('--restore-snapshot'),
+    });
+    expect(await readRecord(session)).toMatchObject(back);
   });
 
   it('says where there was no upgrade', async () => {
