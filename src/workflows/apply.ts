@@ -68,6 +68,7 @@ export async function applyCluster(session: Session, options: ApplyOptions): Pro
     const done = await reportedRun(session, { run, hosts, tasks: plan.tasks }, started, async (counted) => {
       const tasks = plan.tasks.filter((task) => !isLeaving(task));
       const delivery = await deliverTasks(session, tasks, context.signal);
+      let installed = false;
       try {
         await runTasks({
           phases: options.phases ?? APPLY_PHASES,
@@ -85,8 +86,9 @@ export async function applyCluster(session: Session, options: ApplyOptions): Pro
           concurrency: Math.max(8, context.config.spec.concurrency * 4),
           stop: options.stop ?? new AbortController().signal,
         });
+        installed = true;
       } finally {
-        await delivery?.close();
+        await delivery?.close(installed);
       }
       // Whoever comes has joined by now, so that pods and etcd have somewhere to go.
       await runLeaving({ ...session, emit: counted }, leaving, {

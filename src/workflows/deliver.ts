@@ -18,7 +18,8 @@ exit 0
 export interface RunDelivery {
   /** Resolves when what these changes need is on the host, or will not come by itself. */
   arrived: (host: string, changes: readonly Change[]) => Promise<void>;
-  close: () => Promise<void>;
+  /** @param done everything was installed: what was brought and not needed after all goes too */
+  close: (done: boolean) => Promise<void>;
 }
 
 /**
@@ -63,9 +64,10 @@ export async function deliverTasks(
   });
   return {
     arrived: (host, changes) => arrived(delivery, bundle, host, changes),
-    close: async () => {
+    close: async (done) => {
       await delivery.close();
-      const tidy = { name: 'store/tidy', text: `rmdir ${DELIVERED_DIR} 2>/dev/null\nexit 0\n` };
+      const remove = done ? 'rm -rf' : 'rmdir';
+      const tidy = { name: 'store/tidy', text: `${remove} ${DELIVERED_DIR} 2>/dev/null\nexit 0\n` };
       await Promise.allSettled(names.map((name) => effects.host(name).script(tidy)));
     },
   };

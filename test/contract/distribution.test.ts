@@ -114,4 +114,25 @@ describe.skipIf(SSHD_MISSING !== undefined)('blobs along a chain of hosts with O
     }
     expect(await traces(fleet.hosts[0] as Host)).toBe('');
   });
+
+  it('end soon for all where a host in the middle is lost, and nothing of them stays', async () => {
+    const [first, ...more] = await Promise.all(
+      Array.from({ length: 6 }, () => blob(randomBytes(30_000_000))),
+    );
+    const blobs = [first as SourceBlob, ...more];
+    const started = performance.now();
+    const came = new Map<string, Set<string>>();
+    await chain({
+      blobs,
+      onHave: (host, sha256) => {
+        came.set(host.name, (came.get(host.name) ?? new Set()).add(sha256));
+        if (host.name === 'w3') void fleet.hosts[2]?.close();
+      },
+    });
+    // Those before it have all, those behind it only what came in time; nobody waits for what does not come.
+    expect(came.get('w1')?.size).toBe(blobs.length);
+    expect(came.get('w2')?.size).toBe(blobs.length);
+    expect(performance.now() - started).toBeLessThan(40_000);
+    expect(await traces(fleet.hosts[0] as Host)).toBe('');
+  });
 });

@@ -1,4 +1,5 @@
 import { randomBytes, randomInt } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { createReadStream } from 'node:fs';
 import type { Host } from '../../host/types.js';
 import { oneTimeKey } from './one-time-key.js';
@@ -51,6 +52,8 @@ export async function sendAlongChain(options: ChainOptions): Promise<Map<Host, s
   if (options.signal.aborted) return failures;
   const broken = new AbortController();
   const signal = AbortSignal.any([options.signal, broken.signal]);
+  // Every host listens to it.
+  setMaxListeners(0, signal);
   let lastSign = Date.now();
   const sign = () => {
     lastSign = Date.now();
@@ -58,6 +61,7 @@ export async function sendAlongChain(options: ChainOptions): Promise<Map<Host, s
   const clientKey = oneTimeKey();
   const hostKeys = new Map(options.hosts.map(({ host }) => [host, oneTimeKey()]));
   const successor = new Map<Host, Host>();
+  const cut = new Map<Host, AbortController>(options.hosts.map(({ host }) => [host, new AbortController()]));
   const relays = options.hosts.map(({ host, address }, index) => {
     const id = randomBytes(8).toString('hex');
     const inlet = {
@@ -79,7 +83,11 @@ export async function sendAlongChain(options: ChainOptions): Promise<Map<Host, s
         onHave: (sha256) => options.onHave(host, sha256),
         onNext: (text) => {
           const next = successor.get(host);
-          if (next !== undefined) failures.set(next, `${host.name} could not feed it: ${text}`);
+          if (next === undefined) return;
+          failures.set(next, `${host.name} could not feed it: ${text}`);
+          // Nothing comes to those behind it any more.
+          for (let behind: Host | undefined = next; behind !== undefined; behind = successor.get(behind))
+            cut.get(behind)?.abort();
         },
         onSign: sign,
       },
@@ -109,7 +117,12 @@ export async function sendAlongChain(options: ChainOptions): Promise<Map<Host, s
       }
     }
     const fed = head.feed(contents(blobs, sign), signal);
-    await Promise.all([fed, ...line.map((relay) => Promise.race([relay.ended, aborted(signal)]))]);
+    await Promise.all([
+      fed,
+      ...line.map(({ host, ended }) =>
+        Promise.race([ended, aborted(signal), aborted((cut.get(host) ?? broken).signal)]),
+      ),
+    ]);
   } catch (error) {
     const first = relays[0]?.host;
     if (first !== undefined) failures.set(first, (error as Error).message);

@@ -1,3 +1,4 @@
+import { availableParallelism, loadavg } from 'node:os';
 import type { Host } from '../../host/types.js';
 
 /** Hosts that the measurement sends to, since one alone may be what is slow. */
@@ -10,7 +11,7 @@ const SEND_MS = 700;
 
 export interface LinkSpeed {
   bytesPerSecond: number;
-  /** This process was busy for most of the time, so that it, and no link, may be what is slow. */
+  /** This process was busy for most of the time, or others keep all processors, so that no link need be what is slow. */
   processorBound: boolean;
 }
 
@@ -34,7 +35,11 @@ export async function measureLink(hosts: readonly Host[], signal: AbortSignal): 
   );
   const wallMs = performance.now() - began;
   const { user, system } = process.cpuUsage(before);
-  return { bytesPerSecond: (sent / wallMs) * 1000, processorBound: (user + system) / 1000 > wallMs / 2 };
+  const [load = 0] = loadavg();
+  return {
+    bytesPerSecond: (sent / wallMs) * 1000,
+    processorBound: (user + system) / 1000 > wallMs / 2 || load > 2 * availableParallelism(),
+  };
 }
 
 export interface Load {

@@ -134,6 +134,7 @@ function openInlet(
 HostKey ${dir}/host-key
 AuthorizedKeysFile ${dir}/authorized
 PidFile none
+StrictModes no
 UsePAM yes
 AllowUsers root
 PermitRootLogin forced-commands-only
