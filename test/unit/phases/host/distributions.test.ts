@@ -127,6 +127,38 @@ describe('a host of another distribution', () => {
     expect(plan('socat\n')).toBe('satisfied');
   });
 
+  it('gets its packages from the bundle where that has all of them for its release', () => {
+    const { context, fakes } = fakeSession(cluster(true));
+    expect(fakes.size).toBeGreaterThan(0);
+    const lock = { ...context.bundle.lock };
+    const entry = (name: string, os: string) => ({ name, version: '1', os, sha256: '1'.repeat(64), size: 1 });
+    const plan = (packages: typeof lock.hostPackages) =>
+      hostPackages.plan(
+        {
+          ...context,
+          bundle: { ...context.bundle, lock: { ...lock, hostPackages: packages } },
+          facts: new Map([['cp1', parseFacts(UBUNTU_24_04.facts, 0, 0)]]),
+        },
+        'cp1',
+        seenOf(UBUNTU_24_04, { missing: 'conntrack\nsocat\n', manager: 'apt-get\n' }),
+      ).changes;
+    const here = 'ubuntu-24.04';
+    const whole = plan([entry('conntrack', here), entry('libmnl0', here), entry('socat', here)]);
+    expect(whole.map((change) => ('path' in change ? change.path : change.kind))).toEqual([
+      '/var/lib/keelson/packages/conntrack.deb',
+      '/var/lib/keelson/packages/libmnl0.deb',
+      '/var/lib/keelson/packages/socat.deb',
+      'action',
+    ]);
+    expect(whole.at(-1)).toMatchObject({ name: 'install-carried', params: { packages: 'conntrack socat' } });
+    // Never a part from here and a part from there, and nothing of another release.
+    for (const packages of [
+      [entry('conntrack', here)],
+      [entry('conntrack', 'debian-12'), entry('socat', 'debian-12')],
+    ])
+      expect(plan(packages)).toMatchObject([{ kind: 'action', name: 'install' }]);
+  });
+
   it('is not touched unless asked', () => {
     const { context } = fakeSession(cluster(false));
     for (const [phase] of PHASES) expect(phase.runIf?.(context)).toBe(false);
