@@ -133,7 +133,8 @@ describe('an upgrade of three control planes and two workers by a minor', () => 
 
   it('leaves a cluster that kubeadm can plan for', async () => {
     const planned = await onNode(lab, 'cp1', `kubeadm upgrade plan ${NEW} 2>&1; true`);
-    expect(planned).toContain('[upgrade/health] Running cluster health checks');
+    expect(planned).toContain('[upgrade] Running cluster health checks');
+    expect(planned).toContain(`Target version: ${NEW}`);
     const config = await onNode(
       lab,
       'cp1',
