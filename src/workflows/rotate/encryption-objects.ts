@@ -62,11 +62,12 @@ async function namesOf(api: ClusterClient, path: string): Promise<{ name: string
   do {
     const query = `?limit=${PAGE}${next === '' ? '' : `&continue=${encodeURIComponent(next)}`}`;
     const { body } = await api.request('GET', `${path}${query}`, { accept: NAMES_ONLY });
-    const { items = [], metadata } = body as {
-      items?: { metadata: { name: string; namespace?: string } }[];
+    // A list without any has null.
+    const { items, metadata } = body as {
+      items?: { metadata: { name: string; namespace?: string } }[] | null;
       metadata?: { continue?: string };
     };
-    found.push(...items.map((item) => item.metadata));
+    found.push(...(items ?? []).map((item) => item.metadata));
     next = metadata?.continue ?? '';
   } while (next !== '');
   return found;
