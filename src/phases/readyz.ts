@@ -4,18 +4,19 @@ import { type KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
 
 /** Milliseconds for one answer. */
 const REQUEST_MS = 5_000;
-/** A young API server does not know yet what an admin without system:masters may do; it reads its roles in seconds. */
-const ROLES_MS = 20_000;
+/** An API server starts within so many seconds on a computer that has much else to do. */
+const STARTING_MS = 30_000;
 
 /**
- * What an API server's /readyz says; null where it is fine. One that has just started is asked again until it has
- * read its roles: without them it refuses everybody.
+ * What an API server's /readyz says; null where it is fine. One that is starting is asked again: at first it is not
+ * ready (500 and more), then it has not read its roles yet and refuses everybody but system:masters (403).
+ * @param startingMs milliseconds that it is given; 0 to ask once
  * @throws ABORTED
  */
 export async function readyzFailure(
   client: Pick<ClusterClient, 'request'>,
   signal: AbortSignal,
-  rolesMs: number = ROLES_MS,
+  startingMs: number = STARTING_MS,
 ): Promise<KeelsonError | null> {
   let failure: KeelsonError | null = null;
   const ask = async () => {
@@ -26,11 +27,12 @@ export async function readyzFailure(
       failure = toKeelsonError(error);
       if (failure.code === 'ABORTED') throw error;
     }
-    const young = failure !== null && statusOf(failure) === 403;
-    return { met: !young, state: 'the API server has not read its roles yet' };
+    const status = failure === null ? undefined : statusOf(failure);
+    const starting = status === 403 || (status !== undefined && status >= 500);
+    return { met: !starting, state: 'the API server is starting' };
   };
   try {
-    await waitUntil(ask, { for: 'the roles of an API server', deadlineMs: rolesMs, signal });
+    await waitUntil(ask, { for: 'an API server to start', deadlineMs: startingMs, signal });
   } catch (error) {
     if (toKeelsonError(error).code !== 'DEADLINE') throw error;
   }

@@ -20,7 +20,7 @@ const HINTS: Record<EndpointSpec['provider'], string> = {
 };
 
 /** From where, at which address, and for which name in the certificate. */
-type Look = { host: string; at: Endpoint; servername: string };
+type Look = { host: string; at: Endpoint; servername: string; startingMs?: number };
 
 /** What a look at the API says; null where it is fine. */
 async function failureOf(
@@ -30,7 +30,7 @@ async function failureOf(
 ): Promise<KeelsonError | null> {
   const client = clusterClient(context.reader(look.host), look.at, admin, context.signal, look.servername);
   try {
-    return await readyzFailure(client, context.signal);
+    return await readyzFailure(client, context.signal, look.startingMs);
   } finally {
     await client.close();
   }
@@ -44,7 +44,12 @@ async function unnamed(context: PhaseContext, admin: ClientCredentials, name: st
       const local = context.hostNamed(plane.name).localAPIEndpoint;
       if (local === null) return [];
       const at = { address: local.advertiseAddress, port: local.bindPort };
-      const failure = await failureOf(context, admin, { host: plane.name, at, servername: name });
+      const failure = await failureOf(context, admin, {
+        host: plane.name,
+        at,
+        servername: name,
+        startingMs: 0,
+      });
       const code = (failure?.cause as { code?: string } | undefined)?.code;
       return code === 'ERR_TLS_CERT_ALTNAME_INVALID'
         ? [`${plane.name}: the certificate of its API server is not for ${name} yet`]

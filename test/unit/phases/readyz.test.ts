@@ -19,17 +19,19 @@ async function ask(...answers: (KeelsonError | null)[]) {
   return { failure, asked };
 }
 
-it('is fine where an API server has read its roles since it was first asked', async () => {
+it('is fine where an API server has started since it was first asked', async () => {
   expect(await ask(null)).toEqual({ failure: null, asked: 1 });
-  expect(await ask(answer(403), answer(403), null)).toEqual({ failure: null, asked: 3 });
+  expect(await ask(answer(500), answer(403), null)).toEqual({ failure: null, asked: 3 });
 });
 
 it('says at once what else is wrong', async () => {
-  for (const failure of [answer(500), REFUSED]) expect(await ask(failure)).toEqual({ failure, asked: 1 });
-  const later = answer(500);
-  expect(await ask(answer(403), later)).toEqual({ failure: later, asked: 2 });
+  for (const failure of [answer(401), REFUSED]) expect(await ask(failure)).toEqual({ failure, asked: 1 });
+  expect(await ask(answer(403), REFUSED)).toEqual({ failure: REFUSED, asked: 2 });
 });
 
-it('does not wait for ever', async () => {
-  expect((await ask(answer(403))).failure?.message).toContain('403');
+it('does not wait for ever, nor at all where it is told so', async () => {
+  expect((await ask(answer(500))).failure?.message).toContain('500');
+  const signal = new AbortController().signal;
+  const failure = await readyzFailure({ request: () => Promise.reject(answer(403)) }, signal, 0);
+  expect(failure?.message).toContain('403');
 });
