@@ -28,7 +28,7 @@ export interface BackupPart {
   content: Buffer;
 }
 
-export const INDEX_NAME = 'backup.json';
+const INDEX_NAME = 'backup.json';
 export const SNAPSHOT_NAME = 'etcd/snapshot.db';
 export const CLUSTER_FILE_NAME = 'cluster.yaml';
 /** Files of a host lie below it and the host's name. */

@@ -14,7 +14,7 @@ const MAX_DEPTH = 32;
 const BLOCK_BYTES = 4 * 1024 * 1024;
 const KEPT_BLOCKS = 16;
 
-export interface BoltEntry {
+interface BoltEntry {
   key: Buffer;
   value: Buffer;
 }

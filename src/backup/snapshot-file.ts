@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { KeelsonError } from '../errors/keelson-error.js';
 
 /** etcd ends a snapshot with the SHA-256 of all that comes before. */
-export const DIGEST_BYTES = 32;
+const DIGEST_BYTES = 32;
 /** Databases are whole pages, of at least so many bytes. */
 const SECTOR_BYTES = 512;
 const READ_BYTES = 1024 * 1024;

@@ -5,7 +5,7 @@ import type { BundleRole } from './lock.js';
 import type { Release } from './releases.js';
 
 /** Layers that come from Debian packages, ready as tar files. */
-export type SharedLayer = 'base' | 'net' | 'busybox';
+type SharedLayer = 'base' | 'net' | 'busybox';
 
 export type LayerSpec = { shared: SharedLayer } | { comment: string; entries: readonly LayerEntry[] };
 

@@ -16,7 +16,7 @@ export interface ImageConfig {
   env?: readonly string[];
 }
 
-export interface Blob {
+interface Blob {
   sha256: string;
   /** Bytes. */
   size: number;

@@ -39,7 +39,7 @@ export interface Mirrors {
   registries: ReadonlyMap<string, Place>;
 }
 
-export interface Place {
+interface Place {
   url: string;
   caFile: string | null;
   credentials: Credentials | null;

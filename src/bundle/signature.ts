@@ -50,7 +50,7 @@ export function generateBundleKey(passphrase?: string): KeyPair {
 }
 
 /** `SHA256:…` of the public key in DER, as ssh shows its keys. */
-export function keyIdOf(key: KeyObject): string {
+function keyIdOf(key: KeyObject): string {
   const der = key.export({ type: 'spki', format: 'der' });
   return `SHA256:${createHash('sha256').update(der).digest('base64').replace(/=+$/, '')}`;
 }

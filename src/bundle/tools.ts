@@ -6,7 +6,7 @@ import { goRecipes } from './recipes.js';
 import { releaseFor } from './releases.js';
 import { run } from './run.js';
 
-export interface MissingTool {
+interface MissingTool {
   /** What is missing, as a person would say it. */
   tool: string;
   purpose: string;
@@ -14,7 +14,7 @@ export interface MissingTool {
   package: string;
 }
 
-export interface DiskShortage {
+interface DiskShortage {
   /** A path on the file system. */
   path: string;
   freeBytes: number;

@@ -12,7 +12,7 @@ import { checkSbom } from './sbom.js';
 import { checkSignature, isAbout } from './signature.js';
 
 /** A blob that is not what the lock says. */
-export interface BlobFinding {
+interface BlobFinding {
   sha256: string;
   /** Path of the blob on this machine. */
   file: string;

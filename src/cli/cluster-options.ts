@@ -130,7 +130,7 @@ export async function clusterConfig(file: string, io: CliIO): Promise<ClusterCon
 }
 
 /** How to log in, with prompts answered on the terminal and remembered for the run. */
-export function connectOptions(values: ClusterValues, io: CliIO): Omit<ConnectOptions, 'signal'> {
+function connectOptions(values: ClusterValues, io: CliIO): Omit<ConnectOptions, 'signal'> {
   const passphrases = new Map<string, Promise<string>>();
   let password: Promise<string> | undefined;
   return {

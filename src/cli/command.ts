@@ -1,5 +1,5 @@
 /** One option of a command; its kind decides the type that the handler sees. */
-export type OptionSpec =
+type OptionSpec =
   | { flags: string; description: string; kind: 'boolean' }
   | { flags: string; description: string; kind: 'string'; default?: string; choices?: readonly string[] }
   | { flags: string; description: string; kind: 'number'; default?: number }
@@ -40,7 +40,7 @@ export interface CliIO {
   confirm: (question: string) => Promise<boolean>;
 }
 
-export type OutputFormat = 'text' | 'wide' | 'json' | 'yaml' | 'prometheus';
+type OutputFormat = 'text' | 'wide' | 'json' | 'yaml' | 'prometheus';
 
 export interface GlobalOptions {
   output: OutputFormat;
@@ -56,7 +56,7 @@ export interface CommandResult {
   exitCode?: number;
 }
 
-export interface Invocation<T extends OptionTable> {
+interface Invocation<T extends OptionTable> {
   /** Positional arguments, in order. */
   args: string[];
   options: OptionValues<T>;

@@ -7,7 +7,7 @@ import { printOut, surviveClosedOutput } from './print-out.js';
 import { COMMANDS } from './registry.js';
 
 /** The installed version, from the package's own package.json. */
-export async function packageVersion(): Promise<string> {
+async function packageVersion(): Promise<string> {
   for (const up of ['../../../package.json', '../../package.json']) {
     const text = await readFile(new URL(up, import.meta.url), 'utf8').catch(() => '');
     if (text !== '') {

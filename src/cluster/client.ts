@@ -38,7 +38,7 @@ export interface ClusterClient {
   close: () => Promise<void>;
 }
 
-export interface RequestOptions {
+interface RequestOptions {
   body?: string;
   contentType?: string;
   /** Media type of the answer; default application/json. */

@@ -9,7 +9,7 @@ export interface MemberHealth {
 }
 
 /** Voters that have to be up for a cluster of so many to go on. */
-export function quorumOf(voters: number): number {
+function quorumOf(voters: number): number {
   return Math.floor(voters / 2) + 1;
 }
 

@@ -166,7 +166,7 @@ export interface FlannelNetwork {
 }
 
 /** A router outside of the cluster, or a node, that routes are exchanged with. */
-export interface CalicoPeer {
+interface CalicoPeer {
   /** Name of the BGPPeer. */
   name: string;
   /** `10.0.0.1` or `10.0.0.1:1179`. */
@@ -235,7 +235,7 @@ export type EndpointSpec =
     };
 
 /** What may be changed on hosts beside Kubernetes itself; `check`: preflight says what is wrong. */
-export interface Preparation {
+interface Preparation {
   packages: 'check' | 'install';
   swap: 'check' | 'disable';
   selinux: 'check' | 'permissive';
@@ -243,7 +243,7 @@ export interface Preparation {
 }
 
 /** A systemd timer on every host that looks at its certificates. */
-export interface CertificateTimer {
+interface CertificateTimer {
   /** systemd's OnCalendar. */
   schedule: string;
   warnDays: number;

@@ -5,7 +5,7 @@ import { STATE_DIR } from './journal.js';
  * `sha256|path|size|mtime|ctime|inode` of each large file that keelson put on the host. As long as a file's
  * size, times and inode are those of its line, its digest is known without reading it.
  */
-export const DIGESTS_PATH = `${STATE_DIR}/digests`;
+const DIGESTS_PATH = `${STATE_DIR}/digests`;
 
 const STAT_FORMAT = '%n|%s|%y|%z|%i';
 

@@ -4,7 +4,7 @@ import type { ReadRequest, ReadResult } from '../host/types.js';
  * Content of a file in a plan. Secrets are references into the artefact store, resolved only when applied,
  * so that a plan can be printed, saved and logged. Blobs are addressed by digest and live in the bundle.
  */
-export type Content =
+type Content =
   | { kind: 'text'; text: string }
   | { kind: 'secret'; artefact: string; summary: string }
   | { kind: 'blob'; sha256: string; size: number };

@@ -138,7 +138,7 @@ export interface HostReader {
 }
 
 /** A named POSIX sh script fed on stdin (`sh -s -- ARGS`), so that nothing of it is in argv. */
-export interface Script {
+interface Script {
   /** For logs and errors, for example `containerd/import-images`. */
   name: string;
   text: string;

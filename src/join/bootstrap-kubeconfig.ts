@@ -1,10 +1,6 @@
 import { kubeconfigText } from '../pki/kubeconfig.js';
-import { KUBERNETES_DIR } from '../pki/table.js';
 import type { ClusterAddress } from './cluster-info.js';
 import { parseToken } from './token.js';
-
-/** Where the kubelet finds its way to TLS bootstrap; removed once kubelet.conf is there. Mode 0600. */
-export const BOOTSTRAP_KUBECONFIG_PATH = `${KUBERNETES_DIR}/bootstrap-kubelet.conf`;
 
 /**
  * bootstrap-kubelet.conf as kubeadm writes it. On a joining control plane `server` is its own API server.

@@ -18,7 +18,7 @@ export interface ClusterAddress {
 }
 
 /** The kubeconfig in cluster-info: one cluster without a name, no user, no context. */
-export function clusterInfoKubeconfig({ server, caPem }: ClusterAddress): string {
+function clusterInfoKubeconfig({ server, caPem }: ClusterAddress): string {
   return kubeconfigYaml({
     apiVersion: 'v1',
     clusters: [

@@ -51,7 +51,7 @@ export function calicoObjects(
 }
 
 /** BIRD is only left out where nothing is announced by BGP. */
-export const isBgp = (network: CalicoNetwork): boolean => network.mode !== 'vxlan';
+const isBgp = (network: CalicoNetwork): boolean => network.mode !== 'vxlan';
 
 function changeConfigMap(
   object: ManifestObject,

@@ -11,7 +11,7 @@ const LABELS = { 'k8s-app': 'kube-dns' };
 const NAMESPACE = 'kube-system';
 
 /** kubeadm's Corefile. */
-export function corefile(dnsDomain: string): string {
+function corefile(dnsDomain: string): string {
   const cache = [
     '    cache 30 {',
     `       disable success ${dnsDomain}`,
@@ -44,7 +44,7 @@ export function corefile(dnsDomain: string): string {
 }
 
 /** Service kube-dns on the tenth address of the first service subnet. */
-export function corednsService(config: ClusterConfig): Service {
+function corednsService(config: ClusterConfig): Service {
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -74,7 +74,7 @@ export interface CorednsOptions {
 }
 
 /** @throws KeelsonError CONFIG naming the patch file that does not apply */
-export function corednsDeployment(config: ClusterConfig, options: CorednsOptions = {}): Deployment {
+function corednsDeployment(config: ClusterConfig, options: CorednsOptions = {}): Deployment {
   const deployment: Deployment = {
     apiVersion: 'apps/v1',
     kind: 'Deployment',

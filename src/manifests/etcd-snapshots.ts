@@ -6,7 +6,7 @@ import { CLIENT_PORT } from './static-pods/etcd.js';
 import { STATIC_POD_DIRECTORY } from './static-pods/static-pods.js';
 
 export const SNAPSHOT_SCRIPT = '/usr/libexec/keelson/etcd-snapshot';
-export const SNAPSHOT_SERVICE = 'keelson-etcd-snapshot.service';
+const SNAPSHOT_SERVICE = 'keelson-etcd-snapshot.service';
 export const SNAPSHOT_TIMER = 'keelson-etcd-snapshot.timer';
 export const SNAPSHOT_TIMER_PATH = `/usr/lib/systemd/system/${SNAPSHOT_TIMER}`;
 const SNAPSHOT_SERVICE_PATH = `/usr/lib/systemd/system/${SNAPSHOT_SERVICE}`;

@@ -10,7 +10,7 @@ export const KERNEL_MODULES = ['overlay', 'br_netfilter'] as const;
  * Kernel settings of every node. The bridge ones are there only once br_netfilter is loaded. inotify: the
  * kernel's default of 128 instances is too few for a node's pods and log watchers.
  */
-export const SYSCTLS: Readonly<Record<string, string>> = {
+const SYSCTLS: Readonly<Record<string, string>> = {
   'net.ipv4.ip_forward': '1',
   'net.bridge.bridge-nf-call-iptables': '1',
   'net.bridge.bridge-nf-call-ip6tables': '1',

@@ -20,7 +20,7 @@ const COMPANIONS: Readonly<Record<string, CompanionTags>> = {
 };
 
 /** `1.36` of `v1.36.3`. */
-export function minorVersion(kubernetesVersion: string): string {
+function minorVersion(kubernetesVersion: string): string {
   return /^v?(\d+\.\d+)\./.exec(kubernetesVersion)?.[1] ?? kubernetesVersion;
 }
 

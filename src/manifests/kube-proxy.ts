@@ -145,10 +145,7 @@ export function kubeProxyConfigMap(config: ClusterConfig): ConfigMap {
 }
 
 /** @param proxyEnvironment `*_proxy` variables for the container */
-export function kubeProxyDaemonSet(
-  config: ClusterConfig,
-  proxyEnvironment: readonly EnvVar[] = [],
-): DaemonSet {
+function kubeProxyDaemonSet(config: ClusterConfig, proxyEnvironment: readonly EnvVar[] = []): DaemonSet {
   const env: PodEnv[] = [{ name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } }];
   return {
     apiVersion: 'apps/v1',

@@ -22,7 +22,7 @@ const SCHEMAS = {
 } as const satisfies Record<string, MergeSchema>;
 
 export type PatchTarget = keyof typeof SCHEMAS;
-export type PatchType = 'strategic' | 'merge' | 'json';
+type PatchType = 'strategic' | 'merge' | 'json';
 
 export interface PatchName {
   target: PatchTarget;

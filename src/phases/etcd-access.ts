@@ -12,7 +12,7 @@ import type { PhaseContext } from './context.js';
  * The identity by which keelson talks to etcd: the healthcheck client of a host with a member, known to all
  * members; default the first control plane's.
  */
-export async function etcdCredentials(
+async function etcdCredentials(
   context: PhaseContext,
   holder: string = context.first.name,
 ): Promise<ClientCredentials> {

@@ -35,7 +35,7 @@ import {
   serviceAccountPaths,
 } from './table.js';
 
-export interface PkiFile {
+interface PkiFile {
   content: Buffer;
   mode: number;
 }
@@ -151,7 +151,7 @@ export function issueLeaf(
 }
 
 /** One kubeconfig of the table, as YAML, with a fresh client certificate embedded. */
-export async function issueKubeconfig(
+async function issueKubeconfig(
   row: KubeconfigRow,
   scope: PkiScope,
   authority: Authority,

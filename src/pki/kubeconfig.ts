@@ -2,7 +2,7 @@ import { parse, stringify } from 'yaml';
 import { KeelsonError } from '../errors/keelson-error.js';
 
 /** A user's credentials in a kubeconfig. */
-export type KubeconfigUser = { certPem: string; keyPem: string } | { token: string };
+type KubeconfigUser = { certPem: string; keyPem: string } | { token: string };
 
 export interface KubeconfigContent {
   clusterName: string;

@@ -17,7 +17,7 @@ export function isDnsName(name: string): boolean {
 }
 
 /** Whether `name` is `*.` and a DNS-1123 subdomain. */
-export function isWildcardDnsName(name: string): boolean {
+function isWildcardDnsName(name: string): boolean {
   return name.length <= 253 && name.startsWith('*.') && SUBDOMAIN.test(name.slice(2));
 }
 

@@ -60,7 +60,7 @@ export interface KubeconfigRow {
 export const KUBERNETES_DIR = '/etc/kubernetes';
 
 /** Base name of the service-account key pair, `.key` and `.pub`. */
-export const SERVICE_ACCOUNT_BASE = 'sa';
+const SERVICE_ACCOUNT_BASE = 'sa';
 
 export const CERTIFICATE_MODE = 0o644;
 /** Private keys, kubeconfigs, and sa.pub, which kubeadm writes with the same mode. */

@@ -2,7 +2,7 @@ import type { Reporter } from './lines.js';
 import { jsonLines, textLines } from './lines.js';
 
 /** Above so many hosts the live view gives way to lines: it would be slower than the work. */
-export const LIVE_VIEW_HOSTS = 20;
+const LIVE_VIEW_HOSTS = 20;
 
 export interface ReporterOptions {
   format: 'text' | 'json';

@@ -4,7 +4,7 @@ import { inspectBundle } from '../pki/inspect.js';
 import { parsePrivateKey } from '../pki/keys.js';
 
 /** An authority in a backup. */
-export interface BackupAuthority {
+interface BackupAuthority {
   /** Path on its host. */
   path: string;
   commonName: string;

@@ -24,7 +24,7 @@ export const NO_JOURNAL = { begin: async () => undefined, finish: async () => un
  * the host reset, its Node object and tokens deleted, in this order.
  * @param drain null leaves the pods where they are
  */
-export function leavePhases(hosts: readonly string[], drain: LeaveOptions | null): KeelsonPhase[] {
+function leavePhases(hosts: readonly string[], drain: LeaveOptions | null): KeelsonPhase[] {
   return [
     ...(drain === null ? [] : [drainLeaving(hosts, drain)]),
     stopApiServer,

@@ -12,7 +12,7 @@ import type { Session } from './session.js';
  * The cluster's lock lies on its control planes, so that it exists before any API does: on every one that can be
  * reached. Two runs that work through different ones still meet.
  */
-export const LOCK_PATH = `${STATE_DIR}/lock`;
+const LOCK_PATH = `${STATE_DIR}/lock`;
 
 /** A holder that has died without releasing is given up after so many seconds. */
 const EXPIRY_SECONDS = 60;

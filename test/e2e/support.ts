@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { execa, type Result } from 'execa';
+import { execa } from 'execa';
 
 export const CLI = fileURLToPath(new URL('../../dist/bin/keelson.js', import.meta.url));
 
@@ -11,8 +11,6 @@ export const WORK = process.env.KEELSON_E2E_DIR ?? mkdtempSync(join(tmpdir(), 'k
 
 /** Milliseconds for one command of the CLI. */
 const COMMAND_MS = 600_000;
-
-export type CliResult = Result<{ reject: false }>;
 
 /** Runs the built CLI as a user would; never rejects: the exit code is part of what is tested. */
 export function keelson(args: readonly string[], options: { signal?: AbortSignal } = {}) {

@@ -10,7 +10,7 @@ import type {
 import { TIMEOUTS } from '../unit/manifests/fixture.js';
 
 /** Deep partial of objects; arrays are given whole. */
-export type Overrides<T> = {
+type Overrides<T> = {
   [K in keyof T]?: T[K] extends readonly unknown[] ? T[K] : T[K] extends object ? Overrides<T[K]> : T[K];
 };
 

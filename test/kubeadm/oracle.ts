@@ -31,7 +31,7 @@ export interface KubeadmOptions {
  * Where the real kubeadm of `version` (with leading v) is looked for: `$KEELSON_ORACLE_DIR/<version>/kubeadm`,
  * then the cache `${XDG_CACHE_HOME:-~/.cache}/keelson/oracle/<version>/kubeadm`. The first that exists, or null.
  */
-export function kubeadmPath(version: string, env: NodeJS.ProcessEnv = process.env): string | null {
+function kubeadmPath(version: string, env: NodeJS.ProcessEnv = process.env): string | null {
   const cache = env.XDG_CACHE_HOME || join(homedir(), '.cache');
   const directories = [join(cache, 'keelson', 'oracle')];
   if (env.KEELSON_ORACLE_DIR) directories.unshift(env.KEELSON_ORACLE_DIR);

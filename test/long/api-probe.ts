@@ -9,7 +9,7 @@ const PAUSE_MS = 100;
 const ANSWER_MS = 5_000;
 const PATH = '/api/v1/namespaces/default';
 
-export interface Probed {
+interface Probed {
   asked: number;
   /** When, since the probe began, by which client, and why. */
   failures: { atMs: number; client: string; why: string }[];

@@ -29,7 +29,7 @@ export interface Writer {
 }
 
 /** The admin's client of every API server of a lab, the control planes' own addresses. */
-export async function apiServers(lab: E2eLab): Promise<{ agent: Agent; servers: string[] }> {
+async function apiServers(lab: E2eLab): Promise<{ agent: Agent; servers: string[] }> {
   const status = JSON.parse(await succeed('lab', 'status', '--name', lab.name, '-o', 'json')) as {
     nodes: { role: string; address: string }[];
   };

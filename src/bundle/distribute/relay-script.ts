@@ -2,12 +2,12 @@ import { posix } from 'node:path';
 import { allOrNothing, quoteWord } from '../../host/quote.js';
 
 /** Seconds without a beat after which a relay takes everything of itself away. */
-export const RELAY_PATIENCE_SECONDS = 30;
+const RELAY_PATIENCE_SECONDS = 30;
 /** What a beat is on the relay's stdin. */
 export const BEAT = '.';
 
 /** A blob in the stream; `keep` where this host lacks it, else it only passes through. */
-export interface RelayedBlob {
+interface RelayedBlob {
   sha256: string;
   /** Bytes. */
   size: number;

@@ -13,7 +13,7 @@ import { isPassing, type RetrySettings, retrying, TryLater } from '../web/retry.
 import type { Registry } from './client.js';
 
 /** What makes a manifest one of a bundle: its layers are the papers, then the programs. */
-export const ARTIFACT_TYPE = 'application/vnd.keelson.bundle.v1';
+const ARTIFACT_TYPE = 'application/vnd.keelson.bundle.v1';
 export const PAPER_TYPES = {
   lock: 'application/vnd.keelson.bundle.lock.v1+json',
   sbom: 'application/spdx+json',
@@ -97,7 +97,7 @@ export async function pushBundle(registry: Registry, bundle: Bundle, options: Pu
  * Puts one image of a bundle into a repository, its blobs first.
  * @param options.tag null: by digest only
  */
-export async function pushImage(
+async function pushImage(
   registry: Registry,
   bundle: Bundle,
   image: Bundle['lock']['images'][number],

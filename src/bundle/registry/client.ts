@@ -41,7 +41,7 @@ export interface Registry {
   request: (repository: string, path: string, request?: WebRequest, push?: boolean) => Promise<WebResponse>;
 }
 
-export interface BlobRequest {
+interface BlobRequest {
   sha256: string;
   size: number;
   file: string;

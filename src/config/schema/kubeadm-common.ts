@@ -47,7 +47,7 @@ export const envs = z
   )
   .describe('Environment variables added to the container.');
 
-export const volumes = z
+const volumes = z
   .array(
     z.strictObject({
       name: required(checkDnsName).describe('Name of the volume in the pod.'),

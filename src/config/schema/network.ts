@@ -41,7 +41,7 @@ const checkPeer: Check = (value) => {
 };
 
 /** Where Kubernetes manifests come from; a rule sees to it that it is one or the other. */
-export const manifestSource = z.strictObject({
+const manifestSource = z.strictObject({
   file: required(() => undefined)
     .optional()
     .describe('File, or directory with .yaml, .yml and .json files, on the machine where keelson runs.'),

@@ -40,7 +40,7 @@ export function etcdPeerUrl(host: ResolvedHost): string {
   return `https://${joinHostPort(memberAddress(host), PEER_PORT)}`;
 }
 
-export function etcdClientUrl(host: ResolvedHost): string {
+function etcdClientUrl(host: ResolvedHost): string {
   return `https://${joinHostPort(memberAddress(host), CLIENT_PORT)}`;
 }
 

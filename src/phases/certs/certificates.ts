@@ -9,7 +9,7 @@ import { defineHostPhase, type PhaseContext } from '../context.js';
 import { verdictOf } from '../rendered.js';
 
 /** Name of the secret artefact of a file of a host's trust. */
-export function trustArtefact(host: string, path: string): string {
+function trustArtefact(host: string, path: string): string {
   return `trust:${host}:${path}`;
 }
 

@@ -64,7 +64,7 @@ const nodesOf = ({ inventory }: PhaseContext): string[] =>
   inventory.filter(({ role }) => role !== 'etcd').map(({ name }) => name);
 
 /** Why the API does not answer at its endpoint, host by host; [] where it does from all nodes of the run. */
-export async function unreached(context: PhaseContext): Promise<string[]> {
+async function unreached(context: PhaseContext): Promise<string[]> {
   const { endpoint } = context.config.spec;
   const admin = context.trust.admin();
   if (endpoint === null) return [];

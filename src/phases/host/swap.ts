@@ -29,7 +29,7 @@ const MASK = `systemctl mask "$@" >&2
 `;
 
 /** fstab with its swaps as comments. */
-export function withoutSwap(fstab: string): string {
+function withoutSwap(fstab: string): string {
   return fstab.replace(/^[ \t]*[^#\s]\S*[ \t]+\S+[ \t]+swap\b.*$/gm, '# Off for Kubernetes: $&');
 }
 

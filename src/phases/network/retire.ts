@@ -29,7 +29,7 @@ const KUBE_PROXY_CHAINS =
  * What must not be there with this configuration: of flannel's backends and of kube-proxy's modes those that are not
  * used. A network plugin that is not keelson's is left alone, and so is another's kube-proxy.
  */
-export function strayNames({ spec: { network }, cluster, kubeProxy }: ClusterConfig): NetworkNames {
+function strayNames({ spec: { network }, cluster, kubeProxy }: ClusterConfig): NetworkNames {
   const flannel = network.plugin === 'flannel';
   const proxied = cluster.proxy.disabled !== true;
   const mode = String(kubeProxy.mode ?? '') || 'iptables';

@@ -23,7 +23,7 @@ groups() { find /sys/fs/cgroup -depth -type d -path '*/kubepods*' 2>/dev/null; }
 `;
 
 /** One line: numbers of processes, shims, mounts, network namespaces and control groups. */
-export const PODS_PROBE = `${FINDERS}
+const PODS_PROBE = `${FINDERS}
 echo "$(pods | wc -l) $(shims | wc -l) $(mounts | wc -l) $(networks | wc -l) $(groups | wc -l)"`;
 
 /**

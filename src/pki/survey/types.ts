@@ -13,7 +13,7 @@ export type Source = 'file' | 'kubeconfig' | 'handshake' | 'object';
  */
 export type Part = 'leaf' | 'authority' | 'trust' | 'key';
 
-export type SurveyCode =
+type SurveyCode =
   | FindingCode
   | 'expiring'
   | 'not-rotated'

@@ -45,7 +45,7 @@ export interface RenewResult {
 }
 
 /** Every name that `certs renew` knows for a cluster. */
-export function renewableNames(config: ClusterConfig): string[] {
+function renewableNames(config: ClusterConfig): string[] {
   const roles = new Set(presentHosts(config).map((host) => host.role));
   const names = [...roles].flatMap((role) => renewableOn(config.cluster, role).map(({ name }) => name));
   return [...new Set(names), KUBELETS];

@@ -101,7 +101,7 @@ async function build(
  * Puts a directory that is ready in the place of the old one, which stays beside it. Arguments: data directory, name
  * for the old one. Exit codes: 4 etcd runs, 5 nothing is ready.
  */
-export const SWAP = `${RUNS}if runs etcd; then exit 4; fi
+const SWAP = `${RUNS}if runs etcd; then exit 4; fi
 set -e
 cd "$1"
 [ -e ${WORK_DIR}/ready ] || exit 5

@@ -8,7 +8,7 @@ import { withLock } from '../lock.js';
 import type { Session } from '../session.js';
 import { onHosts } from './steps.js';
 
-export interface DefragMember {
+interface DefragMember {
   name: string;
   /** Bytes of the database before and after. */
   before: number;

@@ -9,7 +9,7 @@ import { keptAs, neededBytes } from './data-directory.js';
 import { type MemberSurvey, surveyMembers } from './survey.js';
 
 /** What a restore does to one host. */
-export interface RestoreMember {
+interface RestoreMember {
   host: string;
   name: string;
   /** Where its data is kept; null where it has none. */
@@ -92,7 +92,7 @@ export async function prepareRestore(session: Session, snapshot: OpenSnapshot): 
 }
 
 /** A member that is left out would go on with the old data, so each has to be there or be given up in the file. */
-export function refuseUnreached({ context, hosts, failures }: Session): void {
+function refuseUnreached({ context, hosts, failures }: Session): void {
   const needed = [...memberHosts(context.config), ...controlPlanes(context.config)].map(({ name }) => name);
   if (memberHosts(context.config).length === 0) {
     throw new KeelsonError('CONFLICT', 'etcd is run elsewhere: keelson looks after its own members only');

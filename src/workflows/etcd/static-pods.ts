@@ -3,12 +3,7 @@ import type { Host } from '../../host/types.js';
 import { ASIDE_DIR, MANIFESTS_DIR } from '../../phases/paths.js';
 
 /** What runs on etcd, and etcd, in the order in which they are stopped. */
-export const CONTROL_PLANE_PODS = [
-  'kube-apiserver',
-  'kube-controller-manager',
-  'kube-scheduler',
-  'etcd',
-] as const;
+const CONTROL_PLANE_PODS = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'etcd'] as const;
 export type ControlPlanePod = (typeof CONTROL_PLANE_PODS)[number];
 
 /** A kubelet ends a static pod in half a minute at most. */
@@ -34,7 +29,7 @@ export const RUNS = `runs() {
  * kubelet that was started while no API answers does not stop pods that it did not start.
  * Arguments: seconds until that is given up. Exit code 4: etcd still runs.
  */
-export const STOP = `${RUNS}umask 077
+const STOP = `${RUNS}umask 077
 mkdir -p ${ASIDE_DIR}
 for pod in ${CONTROL_PLANE_PODS.join(' ')}; do
   if [ -e ${MANIFESTS_DIR}/$pod.yaml ]; then mv -f ${MANIFESTS_DIR}/$pod.yaml ${ASIDE_DIR}/$pod.yaml; fi
@@ -64,7 +59,7 @@ exit 0
  * Moves manifests back where there are none by now, and has the kubelet start anew: it would otherwise go on with
  * its back-off of pods that failed. Arguments: names of pods.
  */
-export const START = `for pod in "$@"; do
+const START = `for pod in "$@"; do
   [ -e ${ASIDE_DIR}/$pod.yaml ] || continue
   if [ -e ${MANIFESTS_DIR}/$pod.yaml ]; then rm -f ${ASIDE_DIR}/$pod.yaml
   else mv ${ASIDE_DIR}/$pod.yaml ${MANIFESTS_DIR}/$pod.yaml || exit 1; fi

@@ -11,7 +11,7 @@ export interface Route {
   protocol: string;
 }
 
-export interface Link {
+interface Link {
   name: string;
   mtu: number;
   /** The bridge that it is attached to. */
@@ -19,13 +19,13 @@ export interface Link {
 }
 
 /** An entry of a forwarding table: frames to `mac` go to the host `dst`. */
-export interface Forwarding {
+interface Forwarding {
   mac: string;
   dev: string;
   dst: string;
 }
 
-export interface Neighbour {
+interface Neighbour {
   address: string;
   dev: string;
   mac: string;

@@ -50,7 +50,7 @@ async function awaitPublished(run: Run, caPem: string): Promise<void> {
 }
 
 /** ConfigMaps kube-root-ca.crt and token Secrets that hold anything but these certificates; namespaces without one. */
-export async function withoutCa(api: ClusterClient, caPem: string): Promise<string[]> {
+async function withoutCa(api: ClusterClient, caPem: string): Promise<string[]> {
   const [namespaces, maps, secrets] = await Promise.all([
     api.list('/api/v1/namespaces'),
     api.list('/api/v1/configmaps?fieldSelector=metadata.name%3Dkube-root-ca.crt'),

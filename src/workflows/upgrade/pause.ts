@@ -1,5 +1,6 @@
 import { STATE_DIR } from '../../engine/journal.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
+import { combineFailures } from '../../host/pool.js';
 import { lockHosts } from '../lock.js';
 import type { Session } from '../session.js';
 
@@ -13,14 +14,19 @@ export interface Pause {
   at: string;
 }
 
-/** Lets a run of an upgrade or rollback begin nothing further, and none begin, until it is resumed. Takes no lock. */
+/**
+ * Lets a run of an upgrade or rollback begin nothing further, and none begin, until it is resumed. Takes no lock.
+ * @throws what connecting failed with where no control plane was reached
+ */
 export async function pauseUpgrade(session: Session, by: string): Promise<Pause> {
+  const hosts = lockHosts(session);
+  if (hosts.length === 0) throw combineFailures([...session.failures.values()], session.failures.size);
   const known = await readPause(session);
   if (known !== null) return known;
   const pause: Pause = { by, at: new Date(session.context.now()).toISOString() };
   const content = Buffer.from(`${JSON.stringify(pause)}\n`);
   const file = { path: PAUSE_PATH, content, mode: 0o600, dirMode: 0o700 };
-  await Promise.all(lockHosts(session).map((host) => host.put([file])));
+  await Promise.all(hosts.map((host) => host.put([file])));
   return pause;
 }
 

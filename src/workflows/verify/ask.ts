@@ -11,7 +11,7 @@ import type { HttpAnswer, Verdict } from './judge.js';
 /** Connections through one host at a time. sshd counts sessions, not forwarded connections; one that hangs takes seconds. */
 const CONNECTIONS_PER_HOST = 24;
 
-export interface HttpTarget {
+interface HttpTarget {
   address: string;
   port: number;
   /** With leading slash. */

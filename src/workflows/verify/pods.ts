@@ -50,7 +50,7 @@ export function nodeOf(pod: KubeObject): string {
 }
 
 /** True for a pod that is not being deleted. */
-export function isStaying(pod: KubeObject): boolean {
+function isStaying(pod: KubeObject): boolean {
   return pod.metadata.deletionTimestamp === undefined;
 }
 

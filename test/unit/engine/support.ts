@@ -4,7 +4,7 @@ import { SATISFIED } from '../../../src/engine/phase.js';
 import type { Change } from '../../../src/engine/types.js';
 import { createFakeHost, type FakeHost } from '../../fakes/fake-host.js';
 
-export const HOSTS: readonly HostEntry[] = [
+const HOSTS: readonly HostEntry[] = [
   { name: 'cp1', role: 'control-plane' },
   { name: 'cp2', role: 'control-plane' },
   { name: 'w1', role: 'worker' },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { KeelsonError } from '../../../../src/errors/keelson-error.js';
 import { awaitWindow, mayBegin } from '../../../../src/workflows/upgrade/gate.js';
 import { pauseUpgrade, resumeUpgrade } from '../../../../src/workflows/upgrade/pause.js';
 import type { Step } from '../../../../src/workflows/upgrade/run.js';
@@ -39,6 +40,15 @@ describe('what is asked before a run of an upgrade begins anything further', () 
     expect(await resumeUpgrade(session)).toBe(true);
     await mayBegin(stepOf(session));
     expect(await resumeUpgrade(session)).toBe(false);
+  });
+
+  it('is no pause where no control plane was reached to keep it', async () => {
+    const refused = new KeelsonError('CONNECTION', 'refused', { host: 'cp1' });
+    const session = { ...fakeSession(), hosts: new Map(), failures: new Map([['cp1', refused]]) };
+    await expect(pauseUpgrade(session, 'ann@desk')).rejects.toMatchObject({
+      code: 'CONNECTION',
+      host: 'cp1',
+    });
   });
 
   it('keeps who paused it first', async () => {
