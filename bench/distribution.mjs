@@ -60,7 +60,8 @@ try {
   const route = (await $`ip -o route get ${hosts[0].address}`).stdout;
   bridge = / dev (\S+)/.exec(route)[1];
   const signal = new AbortController().signal;
-  const unshaped = await measureLink([...connected.values()], signal);
+  const load = { hosts: hosts.length, total: size * hosts.length, distinct: size };
+  const unshaped = await measureLink([...connected.values()], load, signal);
   await $`tc qdisc add dev ${bridge} root tbf rate ${mbit}mbit burst 128k latency 100ms`;
 
   const [first] = hosts;
@@ -74,10 +75,9 @@ try {
     ),
   );
   await first.host.remove(['/var/lib/one-copy']);
-  const link = await measureLink([...connected.values()], signal);
-  const load = { hosts: hosts.length, total: size * hosts.length, distinct: size };
+  const link = await measureLink([...connected.values()], load, signal);
   const all = await measured(async () => {
-    await measureLink([...connected.values()], signal);
+    await measureLink([...connected.values()], load, signal);
     const delivery = distribute({
       wants: hosts.map((host) => ({ ...host, blobs: data })),
       directory: DIRECTORY,

@@ -48,6 +48,7 @@ export async function deliverTasks(
     if (!mayChain(load)) return null;
     const link = await measureLink(
       wants.map((want) => want.host),
+      load,
       signal,
     );
     if (!choosesChain(load, link)) return null;

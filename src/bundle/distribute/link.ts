@@ -3,8 +3,8 @@ import type { Host } from '../../host/types.js';
 
 /** Hosts that the measurement sends to, since one alone may be what is slow. */
 const HOSTS = 3;
-/** To each of them; a slow link takes less until the time is over. */
-const BYTES = 32 * 2 ** 20;
+/** Seconds that a link which is fast enough takes for what is sent; a slow one takes less until the time is over. */
+const SAMPLE_SECONDS = 0.25;
 const CHUNK = Buffer.alloc(64 * 1024);
 /** Milliseconds after which nothing more is sent. */
 const SEND_MS = 700;
@@ -15,15 +15,23 @@ export interface LinkSpeed {
   processorBound: boolean;
 }
 
-/** How much this machine can send to several hosts at once; takes a second on a slow link. */
-export async function measureLink(hosts: readonly Host[], signal: AbortSignal): Promise<LinkSpeed> {
+/**
+ * How much this machine can send to several hosts at once: a quarter of a second's worth of the speed above which no
+ * chain is made, so that a fast link is known soon; takes a second on a slow one.
+ */
+export async function measureLink(
+  hosts: readonly Host[],
+  load: Load,
+  signal: AbortSignal,
+): Promise<LinkSpeed> {
   const chosen = hosts.slice(0, HOSTS);
+  const bytes = (fastEnough(load) * SAMPLE_SECONDS) / chosen.length;
   // The first command opens what later ones use.
   await Promise.all(chosen.map((host) => host.query(['true'], { signal })));
   let sent = 0;
   const until = performance.now() + SEND_MS;
   async function* some(): AsyncGenerator<Buffer> {
-    for (let own = 0; own < BYTES && performance.now() < until; own += CHUNK.length) {
+    for (let own = 0; own < bytes && performance.now() < until; own += CHUNK.length) {
       sent += CHUNK.length;
       yield CHUNK;
     }
@@ -35,10 +43,10 @@ export async function measureLink(hosts: readonly Host[], signal: AbortSignal): 
   );
   const wallMs = performance.now() - began;
   const { user, system } = process.cpuUsage(before);
-  const [load = 0] = loadavg();
+  const [queue = 0] = loadavg();
   return {
     bytesPerSecond: (sent / wallMs) * 1000,
-    processorBound: (user + system) / 1000 > wallMs / 2 || load > 2 * availableParallelism(),
+    processorBound: (user + system) / 1000 > wallMs / 2 || queue > 2 * availableParallelism(),
   };
 }
 
@@ -64,8 +72,12 @@ export function mayChain({ hosts, total, distinct }: Load): boolean {
   return hosts >= CHAIN_HOSTS && total >= SMALL_BYTES && total >= 2 * distinct;
 }
 
+/** Bytes per second of this machine's link from which on a chain saves too little. */
+function fastEnough({ total, distinct }: Load): number {
+  return Math.min(FAST_LINK, (total - distinct) / WORTH_SECONDS);
+}
+
 /** Whether hosts pass on what they get: where this machine's link is what everybody would wait for. */
 export function choosesChain(load: Load, link: LinkSpeed): boolean {
-  const saved = (load.total - load.distinct) / link.bytesPerSecond;
-  return mayChain(load) && !link.processorBound && link.bytesPerSecond < FAST_LINK && saved >= WORTH_SECONDS;
+  return mayChain(load) && !link.processorBound && link.bytesPerSecond <= fastEnough(load);
 }

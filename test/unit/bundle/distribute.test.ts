@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { groupsOf } from '../../../src/bundle/distribute/distribute.js';
-import { choosesChain, mayChain } from '../../../src/bundle/distribute/link.js';
+import { choosesChain, mayChain, measureLink } from '../../../src/bundle/distribute/link.js';
 import { oneTimeKey } from '../../../src/bundle/distribute/one-time-key.js';
+import type { Host } from '../../../src/host/types.js';
 import { createFakeHost } from '../../fakes/fake-host.js';
 
 const GB = 1e9;
@@ -28,6 +29,20 @@ describe('whether hosts pass on what they get', () => {
     ],
   ])('is not so %s', (_case, load, link) => {
     expect(choosesChain(load, link)).toBe(false);
+  });
+
+  it('is measured with a few megabytes where the link is fast', async () => {
+    let received = 0;
+    const sink = {
+      query: async (_argv: readonly string[], { stdin }: { stdin?: AsyncIterable<Buffer> }) => {
+        if (stdin !== undefined) for await (const chunk of stdin) received += chunk.length;
+      },
+    } as unknown as Host;
+    const load = { hosts: 3, total: 0.9 * GB, distinct: 0.4 * GB };
+    const link = await measureLink([sink, sink, sink], load, new AbortController().signal);
+    expect(received).toBeGreaterThan(8e6);
+    expect(received).toBeLessThan(9e6);
+    expect(choosesChain(load, { ...link, processorBound: false })).toBe(false);
   });
 
   it('needs no measurement for an unchanged cluster', () => {
