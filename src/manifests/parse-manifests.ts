@@ -1,6 +1,7 @@
 import { parseAllDocuments } from 'yaml';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { isObject } from './json.js';
+import { KUBERNETES_YAML } from './yaml.js';
 
 /** A Kubernetes object as a manifest has it. */
 export interface ManifestObject {
@@ -17,16 +18,7 @@ export interface ManifestObject {
  * @throws KeelsonError CONFIG naming what is no YAML and what is no object
  */
 export function parseManifests(text: string, name: string): ManifestObject[] {
-  const documents = parseAllDocuments(text, {
-    version: '1.1',
-    customTags: (tags) =>
-      tags.filter(
-        (tag) =>
-          typeof tag === 'string' ||
-          (!('format' in tag && tag.format === 'TIME') && !tag.tag.endsWith('timestamp')),
-      ),
-    logLevel: 'error',
-  });
+  const documents = parseAllDocuments(text, { ...KUBERNETES_YAML, logLevel: 'error' });
   if (!Array.isArray(documents)) return [];
   return documents.flatMap((document) => {
     const [error] = document.errors;

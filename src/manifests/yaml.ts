@@ -42,10 +42,7 @@ export function stringifyYamlStream(values: readonly unknown[]): string {
  * @throws KeelsonError CONFIG with the parser's message, if the text is not valid
  */
 export function parseKubernetesYaml(text: string): unknown[] {
-  const documents = parseAllDocuments(text, {
-    version: '1.1',
-    customTags: (tags) => tags.flatMap(kubernetesTag),
-  });
+  const documents = parseAllDocuments(text, KUBERNETES_YAML);
   const values: unknown[] = [];
   for (const document of documents) {
     const [error] = document.errors;
@@ -55,6 +52,12 @@ export function parseKubernetesYaml(text: string): unknown[] {
   }
   return values;
 }
+
+/** How Kubernetes reads YAML: 1.1, without times, and without numbers to base 60. */
+export const KUBERNETES_YAML = {
+  version: '1.1',
+  customTags: (tags: Tag[]) => tags.flatMap(kubernetesTag),
+} as const;
 
 type Tag = Extract<NonNullable<SchemaOptions['customTags']>, readonly unknown[]>[number];
 

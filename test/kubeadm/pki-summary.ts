@@ -1,5 +1,6 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { parse } from 'yaml';
+import { parseKubernetesYaml } from '../../src/manifests/yaml.js';
 import type { PkiFiles } from '../../src/pki/cluster-pki.js';
 import { inspectBundle } from '../../src/pki/inspect.js';
 import { parsePrivateKey, publicKeyBits } from '../../src/pki/keys.js';
@@ -96,7 +97,7 @@ function kubeconfigSummary(text: string, files: PkiFiles): Record<string, unknow
   return {
     // Quoting differs in style; what is quoted must be the same string to a reader of YAML 1.1.
     text: masked.replace(/["']/g, ''),
-    content: parse(masked, { version: '1.1' }),
+    content: parseKubernetesYaml(masked)[0],
     trusted:
       Buffer.from(parse(text).clusters[0].cluster['certificate-authority-data'], 'base64').toString() ===
       authority.pem,

@@ -32,6 +32,11 @@ items:
     expect(object?.data).toEqual({ mode: 420, true: true, at: '2001-01-01', ratio: '1:30' });
   });
 
+  it.each(['e1', 'E-3', 'e-57'])('keep the name %s, which is no number without a digit before', (name) => {
+    const text = `apiVersion: v1\nkind: Namespace\nmetadata:\n  name: ${name}\n`;
+    expect(parseManifests(text, 'a.yaml')[0]?.metadata.name).toBe(name);
+  });
+
   it('have their mistakes named', () => {
     const said = (text: string) => {
       try {
