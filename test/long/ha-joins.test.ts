@@ -167,6 +167,7 @@ describe('control planes whose join is cut off', () => {
   });
 
   it('takes a member back that someone took out, and one that lost its data', async () => {
+    await succeed('apply', '-c', lab.clusterFile);
     const id = await onNode(lab, 'cp1', `${ETCDCTL} member list | grep ', cp3,' | cut -d, -f1`);
     await onNode(lab, 'cp1', `${ETCDCTL} member remove ${id.trim()}`);
     await succeed('apply', '-c', lab.clusterFile);
