@@ -22,6 +22,9 @@ export interface EtcdStatus {
   members: EtcdMemberReport[];
 }
 
+/** Milliseconds for asking a member through another control plane. */
+const OTHERS_MS = 5000;
+
 interface Answer {
   status: EtcdMemberStatus;
   latencyMs: number;
@@ -123,18 +126,33 @@ async function answerOf(
   if (own !== undefined) return timed(own.client);
   const [url] = member.clientURLs;
   if (url === undefined) throw new KeelsonError('CONNECTION', 'it has never started');
-  return Promise.any(
+  const asked = Promise.any(
     doors.map(async (door) => {
       const client = await etcdOn(context, door.host, endpointOf(url));
       try {
         return await timed(client);
       } finally {
-        await client.close();
+        // A connection that is still being made ends only when the other host gives it up.
+        client.close().catch(() => undefined);
       }
     }),
   ).catch((error: unknown) => {
     throw error instanceof AggregateError ? error.errors[0] : error;
   });
+  return inTime(asked, new KeelsonError('CONNECTION', `${url} does not answer to the other control planes`));
+}
+
+/** The outcome, or `late` where it takes too long: a host that is off lets connections wait for most of a minute. */
+async function inTime<T>(work: Promise<T>, late: KeelsonError): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(late), OTHERS_MS);
+  });
+  try {
+    return await Promise.race([work, over]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** The second request is the one that counts: the first one opens the connection. */
