@@ -33,6 +33,23 @@ mv "$2/member" "$2/member.replaced"
 `;
 
 /**
+ * Arguments: name of etcd's program, name of the API server's. Where no etcd runs, an API server answers nothing but
+ * keeps the kubelet waiting a minute for every call, before it starts etcd: it is ended, and the kubelet starts it anew.
+ */
+export const END_HELD_API = `api=
+for comm in /proc/[0-9]*/comm; do
+  read -r name 2>/dev/null < "$comm" || continue
+  [ "$name" = "$1" ] && exit 0
+  if [ "$name" = "$2" ]; then
+    pid=\${comm#/proc/}
+    api="$api \${pid%/comm}"
+  fi
+done
+[ -z "$api" ] || kill -KILL $api
+exit 0
+`;
+
+/**
  * Makes a host a voting member of etcd, from wherever an earlier try left off:
  * a member that was added and never started is started; one whose manifest is gone gets it again; one that lost
  * its data is taken out and added anew; data of a membership that etcd knows no more is set aside.
@@ -68,6 +85,7 @@ export async function joinMember(
     await host.put([
       { path: ETCD_MANIFEST, content: Buffer.from(manifest.content), mode: manifest.mode, dirMode: 0o700 },
     ]);
+    await host.script({ name: 'etcd/end-held-api', text: END_HELD_API, args: ['etcd', 'kube-apiserver'] });
     await promoteWhenReady(context, client, id, host.name);
   } finally {
     await client.close();

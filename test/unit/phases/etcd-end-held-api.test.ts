@@ -1,0 +1,18 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { END_HELD_API } from '../../../src/phases/etcd/join-member.js';
+
+describe('an API server beside an etcd', () => {
+  it('is ended where no etcd runs, and not where one does', async () => {
+    const child = spawn('sh', ['-c', 'printf keelson-held > /proc/self/comm; read -r _']);
+    const ended = once(child, 'exit').then(([, signal]) => signal as string);
+    const run = (etcd: string) =>
+      spawnSync('sh', ['-s', '--', etcd, 'keelson-held'], { input: END_HELD_API }).status;
+    // The shell that runs the script stands for an etcd.
+    expect(run('sh')).toBe(0);
+    expect(child.exitCode ?? child.signalCode).toBeNull();
+    await expect.poll(() => run('keelson-none') === 0 && child.killed === false).toBe(true);
+    expect(await ended).toBe('SIGKILL');
+  });
+});
