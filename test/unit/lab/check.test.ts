@@ -13,7 +13,7 @@ async function scratch(): Promise<string> {
 
 const request = (more: Partial<LabRequest> = {}): LabRequest => ({
   name: 'demo',
-  directory: '/work/demo',
+  directory: '/srv/demo',
   cacheDir: '/cache',
   ...more,
 });
@@ -21,7 +21,7 @@ const request = (more: Partial<LabRequest> = {}): LabRequest => ({
 describe('a lab that can not be', () => {
   it.each([
     [{ name: 'Demo' }, "'Demo' is no name for a lab"],
-    [{ directory: '/work/other' }, "can't be the directory of lab 'demo'"],
+    [{ directory: '/srv/other' }, "can't be the directory of lab 'demo'"],
     [{ controlPlanes: 0 }, "can't have 0 control planes"],
     [{ controlPlanes: 10 }, "can't have 10 control planes"],
     [{ workers: 100 }, '100 workers'],
@@ -41,14 +41,14 @@ describe('a lab that can not be', () => {
       const state = {
         version: 1,
         name: 'demo',
-        directory: '/work/demo',
+        directory: '/srv/demo',
         subnet: '10.88.0.0/24',
         base: '/b',
         nodes: [],
       };
       await writeFile(join(stateRoot, 'demo', 'lab.json'), JSON.stringify(state));
       await expect(checkLab(request({ directory: '/else/demo' }), stateRoot)).rejects.toThrow(
-        "lab 'demo' belongs to /work/demo",
+        "lab 'demo' belongs to /srv/demo",
       );
       await expect(checkLab(request({ dualStack: true }), stateRoot)).rejects.toThrow('has IPv4 only');
     },
