@@ -184,11 +184,13 @@ function failingChecks(body: unknown): string[] {
   return [...body.matchAll(/^\[-\](\S+)/gm)].map((match) => match[1] ?? '');
 }
 
+const notReady = (failing: readonly string[]): string => `not ready: ${failing.join(', ')}`;
+
 /** What keeps an API server from being ready, in one line: its failing checks, or what went wrong instead. */
 export function readinessOf(error: unknown): string {
   const { message, details } = toKeelsonError(error);
   const { failing = [] } = (details ?? {}) as { failing?: string[] };
-  return failing.length > 0 ? `not ready: ${failing.join(', ')}` : message;
+  return failing.length > 0 ? notReady(failing) : message;
 }
 
 /** An answer that is an error, with what the server says of it. */
@@ -198,7 +200,7 @@ export function apiError(method: string, path: string, status: number, body: unk
     typeof body === 'object' && body !== null && 'message' in body
       ? String(body.message)
       : failing.length > 0
-        ? `not ready: ${failing.join(', ')}`
+        ? notReady(failing)
         : String(body).slice(0, 200);
   const retryable =
     status === 429 || status >= 500 || status === 401 || (status === 403 && said.includes('not yet'));

@@ -7,6 +7,7 @@ import type { Host, ReadResult } from '../host/types.js';
 import type { PhaseContext } from './context.js';
 import { withHostEvidence } from './evidence.js';
 import { MANIFESTS_DIR } from './paths.js';
+import { RUNS } from './pod-processes.js';
 
 const API_SERVER = 'kube-apiserver';
 
@@ -23,7 +24,7 @@ const RESTART_SECONDS = 90;
  * second SIGTERM ends it. And where etcd has ended, the API server beside it answers nothing, but keeps the kubelet
  * waiting a minute for every call, before it starts the new etcd: it is ended, and comes back with etcd.
  */
-export const AWAIT_RESTART = `ticks=$(getconf CLK_TCK 2>/dev/null || echo 100)
+export const AWAIT_RESTART = `${RUNS}ticks=$(getconf CLK_TCK 2>/dev/null || echo 100)
 boot=$(sed -n 's/^btime //p' /proc/stat)
 written=$(stat -c %Y "$1")
 port=$(printf '%04X' "$4")
@@ -51,12 +52,11 @@ while :; do
   esac
   if [ $deaf -eq 50 ]; then
     deaf=51
-    kill -TERM $pid
+    grep -q kubepods "/proc/$pid/cgroup" && kill -TERM $pid
   fi
   if [ $gone -eq 5 ] && [ -n "$5" ]; then
-    gone=6 pid=
-    look "$5"
-    [ -n "$pid" ] && kill -KILL $pid
+    gone=6
+    runs "$5" && kill -KILL $pid
   fi
   i=$((i+1)); [ $i -gt $(($3 * 10)) ] && exit 4
   sleep 0.1

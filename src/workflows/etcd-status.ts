@@ -7,6 +7,7 @@ import {
 } from '../cluster/etcd.js';
 import { memberHosts } from '../config/inventory.js';
 import { KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
+import { deadline } from '../host/deadline.js';
 import { etcdPeerUrl } from '../manifests/static-pods/etcd.js';
 import type { PhaseContext } from '../phases/context.js';
 import { endpointOf, etcdOn } from '../phases/etcd-access.js';
@@ -139,20 +140,13 @@ async function answerOf(
   ).catch((error: unknown) => {
     throw error instanceof AggregateError ? error.errors[0] : error;
   });
-  return inTime(asked, new KeelsonError('CONNECTION', `${url} does not answer to the other control planes`));
-}
-
-/** The outcome, or `late` where it takes too long: a host that is off lets connections wait for most of a minute. */
-async function inTime<T>(work: Promise<T>, late: KeelsonError): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const over = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(late), OTHERS_MS);
-  });
-  try {
-    return await Promise.race([work, over]);
-  } finally {
-    clearTimeout(timer);
-  }
+  // A host that is off lets connections wait for most of a minute.
+  const limit = deadline(
+    OTHERS_MS,
+    context.signal,
+    () => new KeelsonError('CONNECTION', `${url} does not answer to the other control planes`),
+  );
+  return limit.race(asked).finally(limit.stop);
 }
 
 /** The second request is the one that counts: the first one opens the connection. */

@@ -7,6 +7,7 @@ import { etcdPeerUrl } from '../../manifests/static-pods/etcd.js';
 import type { PhaseContext } from '../context.js';
 import { etcdOn } from '../etcd-access.js';
 import { ETCD_MANIFEST } from '../etcd-manifest.js';
+import { RUNS } from '../pod-processes.js';
 import { renderedFor, SURROUNDINGS } from '../rendered.js';
 import { exists } from '../seen.js';
 import { promoteWhenReady } from './promote.js';
@@ -36,16 +37,8 @@ mv "$2/member" "$2/member.replaced"
  * Arguments: name of etcd's program, name of the API server's. Where no etcd runs, an API server answers nothing but
  * keeps the kubelet waiting a minute for every call, before it starts etcd: it is ended, and the kubelet starts it anew.
  */
-export const END_HELD_API = `api=
-for comm in /proc/[0-9]*/comm; do
-  read -r name 2>/dev/null < "$comm" || continue
-  [ "$name" = "$1" ] && exit 0
-  if [ "$name" = "$2" ]; then
-    pid=\${comm#/proc/}
-    api="$api \${pid%/comm}"
-  fi
-done
-[ -z "$api" ] || kill -KILL $api
+export const END_HELD_API = `${RUNS}runs "$1" && exit 0
+runs "$2" && kill -KILL $pid
 exit 0
 `;
 

@@ -3,8 +3,8 @@ import type { OpenSnapshot } from '../../backup/open-snapshot.js';
 import { fileTime } from '../../backup/snapshot-name.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import type { Host } from '../../host/types.js';
+import { RUNS } from '../../phases/pod-processes.js';
 import type { Session } from '../session.js';
-import { RUNS } from './static-pods.js';
 import { type MemberSurvey, WORK_DIR } from './survey.js';
 import { etcdutl } from './tools.js';
 

@@ -1,6 +1,7 @@
 import { KeelsonError } from '../../errors/keelson-error.js';
 import type { Host } from '../../host/types.js';
 import { ASIDE_DIR, MANIFESTS_DIR } from '../../phases/paths.js';
+import { RUNS } from '../../phases/pod-processes.js';
 
 /** What runs on etcd, and etcd, in the order in which they are stopped. */
 const CONTROL_PLANE_PODS = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'etcd'] as const;
@@ -8,20 +9,6 @@ export type ControlPlanePod = (typeof CONTROL_PLANE_PODS)[number];
 
 /** A kubelet ends a static pod in half a minute at most. */
 const STOP_SECONDS = 60;
-
-/**
- * `runs NAME`: whether a pod of the kubelet's has a process of that name, and which (`$pid`). /proc has the first 15
- * characters of a name. What others run on the host under the same name is none of keelson's.
- */
-export const RUNS = `runs() {
-  for comm in /proc/[0-9]*/comm; do
-    read -r name 2>/dev/null < "$comm" && [ "$name" = "$1" ] || continue
-    pid=\${comm#/proc/} && pid=\${pid%/comm}
-    grep -q kubepods "/proc/$pid/cgroup" 2>/dev/null && return 0
-  done
-  return 1
-}
-`;
 
 /**
  * Moves manifests aside and waits until nothing of theirs runs. What has no state of its own is killed once its

@@ -7,9 +7,9 @@ import { etcdPeerUrl } from '../../manifests/static-pods/etcd.js';
 import type { PhaseContext } from '../../phases/context.js';
 import { argumentsIn, ETCD_MANIFEST } from '../../phases/etcd-manifest.js';
 import { ASIDE_DIR } from '../../phases/paths.js';
+import { RUNS } from '../../phases/pod-processes.js';
 import { exists } from '../../phases/seen.js';
 import { certificatePaths } from '../../pki/table.js';
-import { RUNS } from './static-pods.js';
 
 /** Folder in a data directory in which a new one is made ready. */
 export const WORK_DIR = 'keelson-work';

@@ -31,7 +31,10 @@ describe('the wait for a static pod that starts anew', () => {
   }
 
   const run = (name: string, limit: string, { port = 0, along = '' } = {}) =>
-    spawnSync('sh', ['-s', '--', manifest, name, limit, String(port), along], { input: AWAIT_RESTART });
+    spawnSync('sh', ['-s', '--', manifest, name, limit, String(port), along], {
+      // No process of a test is in a pod.
+      input: AWAIT_RESTART.replaceAll('kubepods', '.'),
+    });
 
   /** A program of that name, and the signal that ends it. */
   function running(name: string) {
