@@ -15,8 +15,8 @@ export interface PlanOptions<C extends EngineContext> {
   limit?: ReadonlySet<string>;
   /** What is read of a host beside the phases' wishes, also of hosts outside of the limit. */
   background?: ReadonlyMap<string, ReadRequest>;
-  /** Sees each host's whole observation before any phase plans (for artefacts that come from reality). */
-  onObserved?: (host: string, seen: ReadResult) => void;
+  /** Sees the hosts' whole observations before any phase plans (for artefacts that come from reality). */
+  onObserved?: (seen: ReadonlyMap<string, ReadResult>) => void;
 }
 
 /**
@@ -45,7 +45,7 @@ export async function planTasks<C extends EngineContext>(options: PlanOptions<C>
       observed.set(name, seen);
     }),
   );
-  for (const [host, seen] of observed) options.onObserved?.(host, seen);
+  options.onObserved?.(observed);
   await Promise.all(
     hostPhases
       .filter((phase) => targetsOf(phase, context).some((host) => observed.has(host)))

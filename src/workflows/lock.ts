@@ -5,7 +5,7 @@ import { controlPlanes } from '../config/inventory.js';
 import { STATE_DIR } from '../engine/journal.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { Host } from '../host/types.js';
-import { refuseRotation } from './rotate/store.js';
+import { readRotation, refuseRotation } from './rotate/store.js';
 import type { Session } from './session.js';
 
 /**
@@ -98,7 +98,7 @@ export async function withLock<T>(
     if (first !== undefined) await take(first);
     const taken = await Promise.allSettled(others.map(take));
     for (const result of taken) if (result.status === 'rejected') throw result.reason;
-    if (options.duringRotation !== true) await refuseRotation(session);
+    if (options.duringRotation !== true) refuseRotation(await readRotation(session));
   } catch (error) {
     await release();
     throw error;

@@ -1,12 +1,13 @@
 import type { EngineContext, Phase } from '../engine/phase.js';
 import { planTasks } from '../engine/planner.js';
 import type { Plan } from '../engine/types.js';
+import type { ReadRequest } from '../host/types.js';
 import type { PhaseContext } from '../phases/context.js';
 import { APPLY_PHASES } from '../phases/phases.js';
 import { waitControlPlane } from '../phases/wait/control-plane.js';
 import { leavingHosts, planLeaving, reachLeaving } from './leave.js';
 import { trustHolders } from './require.js';
-import { refuseRotation } from './rotate/store.js';
+import { ROTATION_STATE, refuseRotation, rotationIn } from './rotate/store.js';
 import { refuseSecondCluster } from './second-cluster.js';
 import type { Session } from './session.js';
 
@@ -30,15 +31,16 @@ export function phasesOf<C extends EngineContext>(context: C, phases: readonly P
  */
 export async function makePlan(session: Session, selection: PlanSelection = {}): Promise<Plan> {
   const { context } = session;
-  if (selection.phases === undefined) await refuseRotation(session);
   const tasks = await planTasks({
     phases: selection.phases ?? APPLY_PHASES,
     context,
     readers: session.readers,
     emit: session.emit,
-    // Whatever is planned for: the cluster's CA and admin identity, and etcd's CA.
-    background: new Map(trustHolders(context).map((name) => [name, context.trust.request(name)])),
-    onObserved: (host, seen) => context.trust.observed(host, seen),
+    background: background(context),
+    onObserved: (observed) => {
+      if (selection.phases === undefined) refuseRotation(rotationIn(observed));
+      for (const [host, seen] of observed) context.trust.observed(host, seen);
+    },
     ...(selection.hosts === undefined ? {} : { limit: new Set(selection.hosts) }),
   });
   const plan = {
@@ -53,6 +55,18 @@ export async function makePlan(session: Session, selection: PlanSelection = {}):
   if (leaving.length === 0) return { ...plan, tasks };
   await reachLeaving(session, leaving);
   return { ...plan, tasks: [...tasks, ...(await planLeaving(session, leaving))], leaving };
+}
+
+/** What is read whatever is planned for: the authorities, the admin identity, and whether they are being rotated. */
+function background(context: PhaseContext): Map<string, ReadRequest> {
+  const holders = trustHolders(context);
+  const planes = context.inventory.filter((host) => host.role === 'control-plane').map((host) => host.name);
+  return new Map(
+    [...new Set([...holders, ...planes])].map((name) => {
+      const { files = [], ...rest } = holders.includes(name) ? context.trust.request(name) : {};
+      return [name, { ...rest, files: [...files, ROTATION_STATE] }];
+    }),
+  );
 }
 
 /**

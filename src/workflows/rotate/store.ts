@@ -1,14 +1,15 @@
 import { controlPlanes } from '../../config/inventory.js';
 import { STATE_DIR } from '../../engine/journal.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
-import type { Host } from '../../host/types.js';
+import type { Host, ReadResult } from '../../host/types.js';
 import type { CertAndKey } from '../../pki/issue.js';
 import type { Session } from '../session.js';
 import { mergeStates, parseState, type RotationState, type Step } from './state.js';
 
 /** What a host knows of a rotation. On control planes also the old and the new authority with their keys. */
 export const ROTATION_DIR = `${STATE_DIR}/rotation`;
-const STATE = `${ROTATION_DIR}/state.json`;
+/** Where a control plane has what it knows of a rotation under way. */
+export const ROTATION_STATE = `${ROTATION_DIR}/state.json`;
 /** One line a step that this host is through with: `id/step`. */
 const REACHED = `${ROTATION_DIR}/reached`;
 
@@ -33,21 +34,33 @@ const connectedPlanes = ({ context, effects, hosts }: Session): Host[] =>
  */
 export async function readRotation(session: Session): Promise<RotationState | null> {
   const found = await Promise.all(
-    connectedPlanes(session).map(async (host) => {
-      const text = (await host.read({ files: [STATE] })).files.get(STATE)?.content?.toString('utf8');
-      return text === undefined ? [] : [parseState(text, host.name)];
+    connectedPlanes(session).map(
+      async (host) => [host.name, await host.read({ files: [ROTATION_STATE] })] as const,
+    ),
+  );
+  return rotationIn(new Map(found));
+}
+
+/**
+ * The rotation that is under way, as hosts know it whose ROTATION_STATE was read; null where there is none.
+ * @throws CONFLICT for a state that can't be read
+ */
+export function rotationIn(observed: ReadonlyMap<string, ReadResult>): RotationState | null {
+  return mergeStates(
+    [...observed].flatMap(([host, seen]) => {
+      const text = seen.files.get(ROTATION_STATE)?.content?.toString('utf8');
+      return text === undefined ? [] : [parseState(text, host)];
     }),
   );
-  return mergeStates(found.flat());
 }
 
 /**
  * Refuses work on a cluster whose certificates are being rotated: what it would undo or issue is not what the
  * rotation expects.
+ * @param state the rotation under way, null for none
  * @throws CONFLICT with how to go on
  */
-export async function refuseRotation(session: Session): Promise<void> {
-  const state = await readRotation(session);
+export function refuseRotation(state: RotationState | null): void {
   if (state === null) return;
   const back = state.direction === 'back';
   throw new KeelsonError(
@@ -65,7 +78,7 @@ export async function refuseRotation(session: Session): Promise<void> {
 export async function writeState(session: Session, state: RotationState): Promise<void> {
   const content = Buffer.from(`${JSON.stringify(state, null, 2)}\n`);
   for (const host of connectedPlanes(session))
-    await host.put([{ path: STATE, content, mode: SECRET, dirMode: PRIVATE_DIR }]);
+    await host.put([{ path: ROTATION_STATE, content, mode: SECRET, dirMode: PRIVATE_DIR }]);
 }
 
 /** Puts both pairs on every control plane; after that the state may tell of them. */
@@ -88,8 +101,8 @@ export async function writePairs(session: Session, pairs: Pairs): Promise<void> 
 export async function readPairs(session: Session): Promise<Pairs> {
   const paths = ['old.crt', 'old.key', 'new.crt', 'new.key'].map((name) => `${ROTATION_DIR}/${name}`);
   for (const host of connectedPlanes(session)) {
-    const { files } = await host.read({ files: [STATE, ...paths] });
-    if (files.get(STATE)?.content === undefined) continue;
+    const { files } = await host.read({ files: [ROTATION_STATE, ...paths] });
+    if (files.get(ROTATION_STATE)?.content === undefined) continue;
     const [oldCert, oldKey, newCert, newKey] = paths.map((path) =>
       files.get(path)?.content?.toString('utf8'),
     );
@@ -119,7 +132,7 @@ export async function markReached(host: Host, id: string, step: Step): Promise<v
 }
 
 const FORGET = `[ -d ${ROTATION_DIR} ] || exit 0
-find ${ROTATION_DIR} -mindepth 1 ! -path ${STATE} -delete
+find ${ROTATION_DIR} -mindepth 1 ! -path ${ROTATION_STATE} -delete
 rm -rf ${ROTATION_DIR}
 `;
 

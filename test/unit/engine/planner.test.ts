@@ -92,7 +92,7 @@ describe('planTasks', () => {
     const { hosts, tasks } = run([filePhase('a', '/a', '1')], {
       limit: new Set(['w1']),
       background: new Map([['cp1', { files: ['/ca.crt'] }]]),
-      onObserved: (host) => void observed.push(host),
+      onObserved: (seen) => void observed.push(...seen.keys()),
     });
     expect((await tasks).map(({ host }) => host)).toEqual(['w1']);
     expect(hosts.get('cp1')?.calls).toEqual([expect.objectContaining({ kind: 'read', what: '/ca.crt' })]);

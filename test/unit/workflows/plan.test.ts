@@ -4,6 +4,8 @@ import { runPhases } from '../../../src/workflows/phase-run.js';
 import { phasesNamed } from '../../../src/workflows/phase-selection.js';
 import { changesIn, makePlan, silentApi } from '../../../src/workflows/plan.js';
 import { renderTrees } from '../../../src/workflows/render.js';
+import { newState } from '../../../src/workflows/rotate/state.js';
+import { ROTATION_STATE } from '../../../src/workflows/rotate/store.js';
 import { clusterOfThree, clusterWithEtcd, fakeSession } from './fixture.js';
 
 /** What apply brings onto a host by other means than a file of its plan. */
@@ -62,6 +64,22 @@ describe('a plan', () => {
     expect(fresh.context.trust.caCertificate()).toBe(
       session.fakes.get('cp1')?.files.get('/etc/kubernetes/pki/ca.crt')?.content.toString(),
     );
+  });
+
+  it('is refused while any control plane knows of a rotation, read along with everything else', async () => {
+    const session = fakeSession(clusterOfThree());
+    const since = '2026-01-01T00:00:00Z';
+    const state = newState({ id: 'r1', what: 'sa', queued: [], restartWorkloads: 'none', since });
+    const cp2 = session.fakes.get('cp2');
+    cp2?.files.set(ROTATION_STATE, {
+      content: Buffer.from(JSON.stringify(state)),
+      mode: 0o600,
+      owner: 'root:root',
+      type: 'file',
+    });
+    await expect(makePlan(session)).rejects.toThrow(`the rotation of sa is under way since ${since}`);
+    for (const host of session.fakes.values())
+      expect(host.calls.filter(({ kind }) => kind === 'read')).toHaveLength(1);
   });
 
   it('says why objects are shown as missing where the API of a cluster that is there does not answer', async () => {
