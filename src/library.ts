@@ -6,13 +6,12 @@ import type { ClusterConfig } from './config/types.js';
 import type { TimedEvent } from './engine/events.js';
 import type { Plan } from './engine/types.js';
 import type { ConnectOptions } from './host/settings.js';
-import { type ApplyResult, applyCluster } from './workflows/apply.js';
+import { type ApplyResult, applyCluster, planApply } from './workflows/apply.js';
 import { initCluster, joinHosts } from './workflows/init.js';
 import { adminKubeconfig } from './workflows/kubeconfig.js';
 import { ownerOf } from './workflows/lock.js';
 import { planPhases, runPhases } from './workflows/phase-run.js';
 import { phasesNamed } from './workflows/phase-selection.js';
-import { makePlan } from './workflows/plan.js';
 import { type ResetResult, resetCluster } from './workflows/reset.js';
 import { openSession, type Session } from './workflows/session.js';
 import { type ClusterStatus, clusterStatus } from './workflows/status.js';
@@ -101,7 +100,7 @@ export function parseCluster(text: string, options: ParseOptions = {}): Cluster 
 export async function plan(cluster: Cluster, options: PlanOptions = {}): Promise<Plan> {
   return inSession(cluster, options, options.hosts, (session) => {
     const hosts = selected(cluster, options.hosts);
-    if (options.phase === undefined) return makePlan(session, hosts);
+    if (options.phase === undefined) return planApply(session, hosts);
     return planPhases(session, { phases: phasesNamed(options.phase), ...hosts });
   });
 }

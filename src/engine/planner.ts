@@ -15,9 +15,12 @@ export interface PlanOptions<C extends EngineContext> {
   limit?: ReadonlySet<string>;
   /** What is read of a host beside the phases' wishes, also of hosts outside of the limit. */
   background?: ReadonlyMap<string, ReadRequest>;
-  /** Sees the hosts' whole observations before any phase plans (for artefacts that come from reality). */
+  /** Sees the background's answers, with all files, before any phase plans (for artefacts that come from reality). */
   onObserved?: (seen: ReadonlyMap<string, ReadResult>) => void;
 }
+
+/** Who asks for the background; no phase has this name. */
+const BACKGROUND = '';
 
 /**
  * Observes every host once (one round trip each, in parallel), then asks every phase what has to change.
@@ -34,7 +37,7 @@ export async function planTasks<C extends EngineContext>(options: PlanOptions<C>
     context.inventory.map(async ({ name }) => {
       const requests = new Map<string, ReadRequest>();
       const background = options.background?.get(name);
-      if (background !== undefined) requests.set('', background);
+      if (background !== undefined) requests.set(BACKGROUND, background);
       for (const phase of limit === undefined || limit.has(name) ? hostPhases : []) {
         if (targetsOf(phase, context).includes(name)) requests.set(phase.name, phase.observe(context, name));
       }
@@ -45,7 +48,7 @@ export async function planTasks<C extends EngineContext>(options: PlanOptions<C>
       observed.set(name, seen);
     }),
   );
-  options.onObserved?.(observed);
+  options.onObserved?.(new Map([...observed].map(([host, seen]) => [host, viewFor(BACKGROUND, seen)])));
   await Promise.all(
     hostPhases
       .filter((phase) => targetsOf(phase, context).some((host) => observed.has(host)))

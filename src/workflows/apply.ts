@@ -2,11 +2,13 @@ import type { Emit } from '../engine/events.js';
 import { hostJournal } from '../engine/journal.js';
 import { runTasks } from '../engine/runner.js';
 import type { Plan } from '../engine/types.js';
+import { toKeelsonError } from '../errors/keelson-error.js';
 import { APPLY_PHASES } from '../phases/phases.js';
 import { deliverTasks } from './deliver.js';
+import { readFoundations, refuseOtherHosts } from './foundations.js';
 import { isLeaving, LEAVE_DEFAULTS, runLeaving } from './leave.js';
 import { refuseLocked, withLock } from './lock.js';
-import { makePlan, type PlanSelection } from './plan.js';
+import { changesIn, makePlan, type PlanSelection } from './plan.js';
 import { runPreflight } from './preflight.js';
 import { refuseBlocked } from './refuse-blocked.js';
 import { reportedRun } from './reported.js';
@@ -38,6 +40,16 @@ export interface ApplyResult {
 }
 
 /**
+ * The plan that an apply would execute. Reads only.
+ * @throws as makePlan does, and CONFLICT where an upgrade has to do it
+ */
+export async function planApply(session: Session, selection: PlanSelection): Promise<Plan> {
+  const plan = await makePlan(session, selection);
+  if (changesIn(plan) > 0) await refuseOtherVersion(session);
+  return plan;
+}
+
+/**
  * Makes the cluster what its configuration says: plans, refuses what is blocked, then executes exactly that
  * plan. Safe to repeat and to interrupt: the next run goes on from there.
  * @throws PREFLIGHT for what the hosts lack and for what is blocked, CONFLICT for a stale plan, LOCKED, ABORTED, and what a host said
@@ -53,10 +65,18 @@ export async function applyCluster(session: Session, options: ApplyOptions): Pro
   await refuseLocked(session);
   // Before the lock, which is a file on a host: where preflight fails nothing at all was changed.
   if (options.preflight !== false) {
-    await runPreflight(session, {
+    const selection = {
       ...(options.hosts === undefined ? {} : { hosts: options.hosts }),
       ...(options.ignorePreflightErrors === undefined ? {} : { ignore: options.ignorePreflightErrors }),
-    });
+    };
+    try {
+      await runPreflight(session, selection);
+    } catch (error) {
+      // Of hosts that belong to another file than this one preflight tells only what follows from it.
+      if (toKeelsonError(error).code === 'PREFLIGHT')
+        refuseOtherHosts(context, await readFoundations(session));
+      throw error;
+    }
   }
   return withLock(session, { owner: options.owner, run }, async () => {
     const plan = await makePlan(session, options);

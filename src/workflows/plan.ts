@@ -5,6 +5,7 @@ import type { ReadRequest } from '../host/types.js';
 import type { PhaseContext } from '../phases/context.js';
 import { APPLY_PHASES } from '../phases/phases.js';
 import { waitControlPlane } from '../phases/wait/control-plane.js';
+import { foundationsOn, refuseOtherHosts, refuseOtherNetworking } from './foundations.js';
 import { leavingHosts, planLeaving, reachLeaving } from './leave.js';
 import { trustHolders } from './require.js';
 import { ROTATION_STATE, refuseRotation, rotationIn } from './rotate/store.js';
@@ -26,8 +27,8 @@ export function phasesOf<C extends EngineContext>(context: C, phases: readonly P
 /**
  * What an apply would do now, hosts that the file wants removed included. Reads only: one round trip a host, and
  * the API.
- * @throws CONNECTION where a host that is to be removed can't be reached; CONFLICT for a file that would make a
- * second cluster, and while certificates are being rotated
+ * @throws CONNECTION where a host that is to be removed can't be reached; CONFLICT for a file that can't be that of
+ * the running cluster or would make a second one, and while certificates are being rotated
  */
 export async function makePlan(session: Session, selection: PlanSelection = {}): Promise<Plan> {
   const { context } = session;
@@ -38,7 +39,10 @@ export async function makePlan(session: Session, selection: PlanSelection = {}):
     emit: session.emit,
     background: background(context),
     onObserved: (observed) => {
-      if (selection.phases === undefined) refuseRotation(rotationIn(observed));
+      if (selection.phases === undefined) {
+        refuseRotation(rotationIn(observed));
+        refuseOtherHosts(context, observed);
+      }
       for (const [host, seen] of observed) context.trust.observed(host, seen);
     },
     ...(selection.hosts === undefined ? {} : { limit: new Set(selection.hosts) }),
@@ -48,6 +52,9 @@ export async function makePlan(session: Session, selection: PlanSelection = {}):
     cluster: context.config.name,
     configDigest: session.configDigest,
   } as const;
+  const client = context.api();
+  if (selection.phases === undefined && client !== null && silentApi(session, { ...plan, tasks }) === null)
+    await refuseOtherNetworking(context, client);
   // Only an apply of everything removes anything.
   if (selection.phases !== undefined || selection.hosts !== undefined) return { ...plan, tasks };
   await refuseSecondCluster(session);
@@ -57,17 +64,26 @@ export async function makePlan(session: Session, selection: PlanSelection = {}):
   return { ...plan, tasks: [...tasks, ...(await planLeaving(session, leaving))], leaving };
 }
 
-/** What is read whatever is planned for: the authorities, the admin identity, and whether they are being rotated. */
+/** What is read whatever is planned for: what hosts are part of, the authorities, the admin identity, and rotations. */
 function background(context: PhaseContext): Map<string, ReadRequest> {
   const holders = trustHolders(context);
-  const planes = context.inventory.filter((host) => host.role === 'control-plane').map((host) => host.name);
   return new Map(
-    [...new Set([...holders, ...planes])].map((name) => {
-      const { files = [], ...rest } = holders.includes(name) ? context.trust.request(name) : {};
-      return [name, { ...rest, files: [...files, ROTATION_STATE] }];
-    }),
+    context.inventory.map(({ name, role }) => [
+      name,
+      mergeReads([
+        foundationsOn(context, name),
+        ...(holders.includes(name) ? [context.trust.request(name)] : []),
+        ...(role === 'control-plane' ? [{ files: [ROTATION_STATE] }] : []),
+      ]),
+    ]),
   );
 }
+
+const mergeReads = (requests: readonly ReadRequest[]): ReadRequest => ({
+  files: requests.flatMap(({ files = [] }) => files),
+  stats: requests.flatMap(({ stats = [] }) => stats),
+  probes: Object.assign({}, ...requests.map(({ probes }) => probes)),
+});
 
 /**
  * Why the API of a cluster that is there does not answer, null where it does: its objects could not be compared then,

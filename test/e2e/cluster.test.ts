@@ -1,3 +1,5 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { apply, loadCluster, plan, status } from '../../src/index.js';
 import {
@@ -42,6 +44,39 @@ describe('a cluster of one control plane and two workers', () => {
       changed: number;
     };
     expect(apply.changed).toBe(0);
+  });
+
+  it.each([
+    [
+      'other ranges of addresses',
+      (file: string) => file.replace('10.244.0.0/16', '10.245.0.0/16'),
+      /networking\.podSubnet 10\.245\.0\.0\/16: nodes have other ranges: cp1 10\.244\.\d\.0\/24, w1 .*, w2 /,
+    ],
+    [
+      'nodes by each other’s names',
+      (file: string) =>
+        file.replace(/name: w[12]$/gm, (text) => (text.endsWith('1') ? 'name: w2' : 'name: w1')),
+      /w2: the machine at \S+ is the node w1, not w2\n.*w1: the machine at \S+ is the node w2, not w1/,
+    ],
+    [
+      'other places of keys and data',
+      (file: string) =>
+        file.replace(
+          /^kind: ClusterConfiguration$/m,
+          '$&\ncertificatesDir: /etc/pki/x\netcd: {local: {dataDir: /srv/etcd}}',
+        ),
+      /etcd's data is in \/var\/lib\/etcd, dataDir is \/srv\/etcd\n.*certificates are in \/etc\/kubernetes\/pki/,
+    ],
+  ])('is no cluster of a file with %s', async (_, change, message) => {
+    const file = join(dirname(lab.clusterFile), 'other.yaml');
+    const text = await readFile(lab.clusterFile, 'utf8');
+    expect(change(text)).not.toBe(text);
+    await writeFile(file, change(text));
+    for (const command of ['plan', 'apply']) {
+      const refused = await keelson([command, '-c', file]);
+      expect(refused.exitCode).toBe(8);
+      expect(refused.stderr).toMatch(message);
+    }
   });
 
   it('is seen by the library as by the command line, without a word printed', async () => {

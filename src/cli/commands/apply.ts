@@ -5,9 +5,8 @@ import { groupedLines } from '../../errors/grouped.js';
 import { exitCodeOf, KeelsonError } from '../../errors/keelson-error.js';
 import { planText } from '../../report/plan-text.js';
 import { duration } from '../../report/table.js';
-import { applyCluster } from '../../workflows/apply.js';
+import { applyCluster, planApply } from '../../workflows/apply.js';
 import { leavingOut } from '../../workflows/leaving-out.js';
-import { makePlan } from '../../workflows/plan.js';
 import { configDigest, parsePlan, refuseOtherFile } from '../../workflows/saved-plan.js';
 import {
   BUNDLE_OPTION,
@@ -67,7 +66,7 @@ export const command = defineCommand({
       const selected = names === undefined ? {} : { hosts: names };
       const work = async ({ session }: Work) => {
         if (options.dryRun) {
-          const plan = await makePlan(session, selected);
+          const plan = await planApply(session, selected);
           return { data: plan, text: planText(plan, { diffs: true }) };
         }
         const result = await applyCluster(session, {

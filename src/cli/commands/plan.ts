@@ -1,6 +1,7 @@
 import { EXIT_CHANGES } from '../../errors/keelson-error.js';
 import { planText } from '../../report/plan-text.js';
-import { changesIn, makePlan, silentApi } from '../../workflows/plan.js';
+import { planApply } from '../../workflows/apply.js';
+import { changesIn, silentApi } from '../../workflows/plan.js';
 import {
   BUNDLE_OPTION,
   CLUSTER_OPTIONS,
@@ -34,7 +35,7 @@ export const command = defineCommand({
     return withSession(
       { options, io, global },
       async ({ session }) => {
-        const plan = await makePlan(session, selected);
+        const plan = await planApply(session, selected);
         if (out !== undefined) await writeOutput(out, `${JSON.stringify(plan, null, 2)}\n`, 0o600);
         const changes = changesIn(plan) > 0 || plan.tasks.some((task) => task.standing === 'blocked');
         const silent = silentApi(session, plan);

@@ -15,7 +15,8 @@ import { signer } from './signer.js';
 const STAGED = `${KUBELET_CLIENT_CERTIFICATE}.keelson`;
 
 /** The certificate alone: its key stays where it is. */
-const CERTIFICATE_PROBE = `sed -n '/-BEGIN CERTIFICATE-/,/-END CERTIFICATE-/p' ${KUBELET_CLIENT_CERTIFICATE} 2>/dev/null; true`;
+/** Prints a kubelet's client certificate, without the key beside it; nothing where there is none. */
+export const CERTIFICATE_PROBE = `sed -n '/-BEGIN CERTIFICATE-/,/-END CERTIFICATE-/p' ${KUBELET_CLIENT_CERTIFICATE} 2>/dev/null; true`;
 
 /**
  * Puts a certificate and the key that the kubelet has into a new file, and has the kubelet's link point to it, as
