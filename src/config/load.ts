@@ -5,6 +5,7 @@ import { migrateDocuments } from './migrate.js';
 import { configError } from './problems.js';
 import { readText } from './read-text.js';
 import { resolveConfig } from './resolve.js';
+import { addons } from './rules/addons.js';
 import { endpointFields, oneEndpoint, virtualAddress } from './rules/endpoint.js';
 import { controlPlanes, etcdMembers, joinIdentity, nodeAddresses, uniqueHosts } from './rules/hosts.js';
 import {
@@ -63,6 +64,7 @@ const RULES: readonly Rule[] = [
   nodeFamilies,
   advertisedFamily,
   networkFields,
+  addons,
   flannel,
   calico,
   networkManifests,

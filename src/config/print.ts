@@ -1,6 +1,8 @@
 import { stringify } from 'yaml';
+import { formatGoDuration } from './go-duration.js';
 import { firstControlPlane } from './inventory.js';
 import type {
+  AddonSpec,
   CalicoNetwork,
   ClusterConfig,
   EndpointSpec,
@@ -49,20 +51,7 @@ export function kubeadmDocuments(config: ClusterConfig): object[] {
 }
 
 function clusterDocument(config: ClusterConfig): object {
-  const {
-    network,
-    endpoint,
-    bundle,
-    bundlePublicKey,
-    mirrors,
-    runtime,
-    preparation,
-    certificateTimer,
-    externalEtcd,
-    ignorePreflightErrors,
-    distribution,
-    concurrency,
-  } = config.spec;
+  const { network, endpoint, bundle, bundlePublicKey, addons, ...spec } = config.spec;
   const [any] = config.hosts;
   return {
     apiVersion: 'keelson.dev/v1alpha1',
@@ -76,16 +65,14 @@ function clusterDocument(config: ClusterConfig): object {
       ...(bundle === null
         ? {}
         : { bundle: bundlePublicKey === undefined ? bundle : { path: bundle, publicKey: bundlePublicKey } }),
-      ...(mirrors === undefined ? {} : { mirrors }),
-      runtime,
-      preparation,
-      ...(certificateTimer === undefined ? {} : { certificateTimer }),
-      ...(externalEtcd === undefined ? {} : { externalEtcd }),
-      ignorePreflightErrors,
-      distribution,
-      concurrency,
+      ...(addons.length === 0 ? {} : { addons: addons.map(addonEntry) }),
+      ...spec,
     },
   };
+}
+
+function addonEntry({ waitMs, needs, ...addon }: AddonSpec): object {
+  return { ...addon, ...(needs.length === 0 ? {} : { needs }), wait: formatGoDuration(waitMs) };
 }
 
 /** The address of a node-local endpoint is no choice. */

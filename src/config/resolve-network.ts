@@ -1,6 +1,7 @@
+import { resolveSources } from './resolve-manifests.js';
 import type { ClusterInput } from './schema/cluster.js';
-import { absolutePath, type Surroundings } from './surroundings.js';
-import type { CalicoNetwork, ManifestSource, NetworkSpec } from './types.js';
+import type { Surroundings } from './surroundings.js';
+import type { CalicoNetwork, NetworkSpec } from './types.js';
 
 /** flannel's own defaults (pkg/backend at v0.28.10): VXLAN with VNI 1, no direct routing. */
 const PORTS = { vxlan: 8472, 'host-gw': 8472, wireguard: 51820 } as const;
@@ -55,17 +56,4 @@ function resolveCalico(input: CalicoInput, around: Surroundings): CalicoNetwork 
     },
     felix: input.felix ?? {},
   } as CalicoNetwork;
-}
-
-export interface SourceInput {
-  file?: string | undefined;
-  url?: string | undefined;
-  sha256?: string | undefined;
-}
-
-/** Sources that a rule found right: `file`, or `url` with `sha256`. */
-function resolveSources(inputs: readonly SourceInput[], around: Surroundings): ManifestSource[] {
-  return inputs.map(({ file, url = '', sha256 = '' }) =>
-    file === undefined ? { url, sha256 } : { file: absolutePath(file, around) },
-  );
 }

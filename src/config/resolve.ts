@@ -1,6 +1,7 @@
 import { endpointText, resolveEndpoint } from './endpoint.js';
 import { normaliseGoDuration } from './go-duration.js';
 import { memberEndpoints } from './inventory.js';
+import { resolveAddons } from './resolve-addons.js';
 import { resolveHosts } from './resolve-hosts.js';
 import { resolveNetwork } from './resolve-network.js';
 import type { ClusterInput } from './schema/cluster.js';
@@ -160,6 +161,7 @@ function resolveSpec(
 ): Omit<ClusterSpec, 'endpoint'> {
   return {
     network: resolveNetwork(spec.network, around),
+    addons: resolveAddons(spec.addons, around),
     ...resolveBundle(spec.bundle, around),
     ...(spec.mirrors === undefined ? {} : { mirrors: absolutePath(spec.mirrors, around) }),
     runtime: {

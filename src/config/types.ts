@@ -260,8 +260,20 @@ export interface EtcdSnapshots {
   keep: number;
 }
 
+/** Objects of the user's that keelson holds to manifests, and removes when the add-on leaves the file. */
+export interface AddonSpec {
+  name: string;
+  manifests: ManifestSource[];
+  /** Names of add-ons that have to be ready first. */
+  needs: string[];
+  /** Milliseconds until its workloads have to be ready; 0: nobody waits. */
+  waitMs: number;
+}
+
 export interface ClusterSpec {
   network: NetworkSpec;
+  /** In the order of the file. */
+  addons: AddonSpec[];
   /** null: there is none, and the first control plane's own address is used. */
   endpoint: EndpointSpec | null;
   /** Absolute path of the bundle, a directory or a file, or `online`; null where none was named. */

@@ -34,6 +34,8 @@ export interface PhaseContext extends EngineContext {
   readonly patches: ReadonlyMap<string, readonly PatchFile[]>;
   /** Objects of the network's manifests, as their sources have them; none where the plugin is another one. */
   readonly networkObjects: () => Promise<readonly KubeObject[]>;
+  /** Objects of spec.addons by the add-on's name, as their sources have them. */
+  readonly addonObjects: () => Promise<ReadonlyMap<string, readonly KubeObject[]>>;
   /** What the shared certificates are uploaded under for kubeadm, hexadecimal; null where nobody asked for it. */
   readonly certificateKey: string | null;
   readonly emit: Emit;

@@ -1,4 +1,5 @@
 import { bootstrapRights, coredns, flannel, kubeProxy, uploadConfig } from './addons/addons.js';
+import { userAddons } from './addons/user.js';
 import { certificatePhases } from './certs/certificates.js';
 import { externalEtcdClient } from './certs/external-etcd.js';
 import type { KeelsonPhase } from './context.js';
@@ -83,6 +84,7 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   flannelRollout,
   retireNetwork,
   coredns,
+  userAddons,
   installTools,
   certificateTimer,
   etcdSnapshots,

@@ -22,7 +22,8 @@ export async function applyObjects(context: PhaseContext, changes: readonly Obje
 async function objectOf(context: PhaseContext, change: ObjectChange): Promise<KubeObject> {
   if (change.artefact === undefined) return change.body as unknown as KubeObject;
   const { artefact } = change;
-  const found = (await context.networkObjects())
+  const [network, addons] = await Promise.all([context.networkObjects(), context.addonObjects()]);
+  const found = [...network, ...[...addons.values()].flat()]
     .filter(isSecret)
     .find((one) => secretArtefact(one) === artefact);
   if (found !== undefined) return found;

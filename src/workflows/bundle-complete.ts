@@ -8,6 +8,7 @@ import { pauseImage } from '../manifests/image-names.js';
 import { kubeProxyObjects } from '../manifests/kube-proxy.js';
 import { renderStaticPods } from '../manifests/render.js';
 import { patchesOf } from './patches.js';
+import { addonObjects, networkObjects } from './user-objects.js';
 
 /** Something that a cluster file needs and a bundle lacks. */
 export interface Lacking {
@@ -27,9 +28,13 @@ const FLANNEL = ['flannel', 'bridge', 'host-local', 'portmap'];
 /**
  * What an installation of this cluster without any network would miss: every image that a manifest of it
  * mentions, every program of its hosts' roles, the version, and the architecture of hosts that state theirs.
- * @throws CONFIG for patches that do not apply
+ * @throws CONFIG for patches that do not apply and manifests that can't be read
  */
-export async function lackingFor(config: ClusterConfig, bundle: Bundle): Promise<Lacking[]> {
+export async function lackingFor(
+  config: ClusterConfig,
+  bundle: Bundle,
+  signal = new AbortController().signal,
+): Promise<Lacking[]> {
   const lacking = new Map<string, Lacking & { neededBy: string[] }>();
   const lacks = (kind: Lacking['kind'], name: string, user: string) => {
     const known = lacking.get(`${kind} ${name}`);
@@ -46,7 +51,7 @@ export async function lackingFor(config: ClusterConfig, bundle: Bundle): Promise
     for (const name of programsOf(config, host.role))
       if (!programs.has(name)) lacks('program', name, host.name);
   }
-  for (const { role, reference, user } of await mentionedImages(config, bundle)) {
+  for (const { role, reference, user } of await mentionedImages(config, bundle, signal)) {
     const there = imagesForRole(bundle, role).some((image) => image.reference === reference);
     if (!there) lacks('image', reference, user);
   }
@@ -59,7 +64,7 @@ function programsOf(config: ClusterConfig, role: Role): string[] {
 }
 
 /** Every image that a manifest mentions, with a role of a host that needs it. */
-async function mentionedImages(config: ClusterConfig, bundle: Bundle) {
+async function mentionedImages(config: ClusterConfig, bundle: Bundle, signal: AbortSignal) {
   const mentioned: { role: Role; reference: string; user: string }[] = [];
   const patches = await patchesOf(config);
   for (const host of presentHosts(config)) {
@@ -94,6 +99,11 @@ async function mentionedImages(config: ClusterConfig, bundle: Bundle) {
           ] as [string, unknown],
         ]
       : []),
+    ['the pod network', await networkObjects(config, signal)],
+    ...[...(await addonObjects(config, signal))].map(([name, objects]): [string, unknown] => [
+      `the add-on ${name}`,
+      objects,
+    ]),
     ['keelson verify', [{ image: reference('agnhost') }]],
   ];
   const roles = new Set(presentHosts(config).map(({ role }) => role));

@@ -1,6 +1,6 @@
 import { type Bundle, blobPath } from '../bundle/bundle.js';
 import { RELEASES } from '../bundle/releases.js';
-import { type ClusterClient, clusterClient, type KubeObject } from '../cluster/client.js';
+import { type ClusterClient, clusterClient } from '../cluster/client.js';
 import { etcdHosts, hostNamed, presentHosts } from '../config/inventory.js';
 import type { ClusterConfig } from '../config/types.js';
 import type { Effects } from '../engine/changes.js';
@@ -10,7 +10,6 @@ import { KeelsonError } from '../errors/keelson-error.js';
 import { connectSettled } from '../host/pool.js';
 import type { ConnectOptions } from '../host/settings.js';
 import type { Host, HostFacts } from '../host/types.js';
-import { calicoObjects } from '../manifests/calico.js';
 import { ETCD_CLIENT_ARTEFACT } from '../phases/certs/external-etcd.js';
 import type { PhaseContext } from '../phases/context.js';
 import { CA_CERTIFICATE_ARTEFACT } from '../phases/join/nodes.js';
@@ -22,11 +21,11 @@ import { openClusterBundle } from './cluster-bundle.js';
 import { connectCluster } from './connect.js';
 import { etcdClientFiles } from './etcd-client-files.js';
 import { importImages } from './import-images.js';
-import { readManifests } from './manifest-sources.js';
 import type { OnlineOptions } from './online-bundle.js';
 import { patchesOf } from './patches.js';
 import { registryFiles } from './registry-files.js';
 import { configDigest } from './saved-plan.js';
+import { addonObjects, networkObjects } from './user-objects.js';
 
 export interface SessionOptions extends OnlineOptions {
   config: ClusterConfig;
@@ -123,6 +122,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       etcdClient,
       registryFiles: registries,
       networkObjects: once(() => networkObjects(config, signal)),
+      addonObjects: once(() => addonObjects(config, signal)),
       certificateKey: options.certificateKey ?? null,
       emit,
       now,
@@ -234,21 +234,6 @@ async function secretOf(context: PhaseContext, artefact: string): Promise<Buffer
   if (match?.[1] === undefined || match[2] === undefined)
     throw new KeelsonError('BUG', `unknown secret artefact ${artefact}`);
   return context.trust.file(match[1], match[2]);
-}
-
-async function networkObjects(config: ClusterConfig, signal: AbortSignal): Promise<KubeObject[]> {
-  const { network } = config.spec;
-  switch (network.plugin) {
-    case 'manifest':
-      return readManifests(network.manifests, signal);
-    case 'calico': {
-      const published = await readManifests([network.manifest], signal);
-      return calicoObjects(published, network, config.cluster.networking.podSubnet?.split(',') ?? []);
-    }
-    case 'flannel':
-    case 'none':
-      return [];
-  }
 }
 
 /** What is asked for at most once, and only if it is asked for. */

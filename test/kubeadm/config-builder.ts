@@ -69,6 +69,7 @@ export function buildConfig(options: BuildOptions): { config: ClusterConfig; hos
       network: { plugin: 'none' },
       bundle: null,
       runtime: { systemdCgroup: true, restrictOomScoreAdj: false },
+      addons: [],
       endpoint: null,
       preparation: { packages: 'check', swap: 'check', selinux: 'check', firewall: 'check' },
       ignorePreflightErrors: [],

@@ -30,7 +30,7 @@ export const command = defineCommand({
     if (signedBy !== null) lines.push(`signed by ${signedBy}`);
     if (options.config !== undefined) {
       const config = await clusterConfig(options.config, io);
-      const lacking = await lackingFor(config, bundle);
+      const lacking = await lackingFor(config, bundle, io.stop);
       if (lacking.length > 0)
         throw new KeelsonError(
           'BUNDLE',

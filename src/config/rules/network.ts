@@ -1,5 +1,5 @@
-import type { SourceInput } from '../resolve-network.js';
 import type { ClusterInput } from '../schema/cluster.js';
+import { problemOf } from './manifest-source.js';
 import type { Rule } from './rule.js';
 
 type NetworkInput = NonNullable<ClusterInput['spec']['network']>;
@@ -46,14 +46,6 @@ export const flannel: Rule = ({ Cluster, ClusterConfiguration }, report) => {
   const message = 'required by flannel: add podSubnet: 10.244.0.0/16, or another range that is free';
   report('ClusterConfiguration', ['networking', 'podSubnet'], message);
 };
-
-/** What is wrong with a source of manifests, or null. */
-function problemOf({ file, url, sha256 }: SourceInput): string | null {
-  if ((file === undefined) === (url === undefined)) return 'give either file, or url with sha256';
-  if (url !== undefined && sha256 === undefined)
-    return 'a URL needs sha256, so that what is applied is what you looked at: curl -L URL | sha256sum';
-  return file !== undefined && sha256 !== undefined ? 'sha256 is for a url' : null;
-}
 
 /** Calico's settings go together, and with the cluster's. */
 export const calico: Rule = ({ Cluster, ClusterConfiguration }, report) => {

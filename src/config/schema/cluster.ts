@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { addons } from './addons.js';
 import {
   type Check,
   checkAddress,
@@ -237,6 +238,7 @@ export const cluster = z
         ssh: ssh.optional(),
         hosts: z.array(host).min(1).describe('All hosts of the cluster.'),
         network: network.optional(),
+        addons: addons.optional(),
         endpoint: endpoint.optional(),
         bundle: bundle.optional(),
         mirrors: here('File that says where official addresses and registries are mirrored').optional(),

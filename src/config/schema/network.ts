@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { familyOf } from '../cidr.js';
 import { type Check, checkDnsName, checkSubnets, port, required } from './common.js';
+import { manifestSource } from './manifest-source.js';
 
 export const checkInterface: Check = (value) =>
   /^[^\s/:"]{1,15}$/.test(value) ? undefined : `"${value}" is no name of a network interface`;
@@ -17,14 +18,6 @@ const checkPattern: Check = (value) => {
   }
 };
 
-const checkDigest: Check = (value) =>
-  /^[0-9a-f]{64}$/.test(value) ? undefined : 'no SHA-256: 64 hexadecimal digits in lower case';
-
-const checkUrl: Check = (value) =>
-  URL.canParse(value) && ['https:', 'http:'].includes(new URL(value).protocol)
-    ? undefined
-    : `"${value}" is no URL; write https://…`;
-
 /** AS number of four bytes. */
 const asNumber = z.int().min(1).max(4_294_967_295);
 
@@ -39,15 +32,6 @@ const checkPeer: Check = (value) => {
     ? undefined
     : `"${value}" is no address of a peer; write 10.0.0.1, 10.0.0.1:1179 or [fd00::1]:1179`;
 };
-
-/** Where Kubernetes manifests come from; a rule sees to it that it is one or the other. */
-const manifestSource = z.strictObject({
-  file: required(() => undefined)
-    .optional()
-    .describe('File, or directory with .yaml, .yml and .json files, on the machine where keelson runs.'),
-  url: required(checkUrl).optional().describe('URL; needs sha256.'),
-  sha256: required(checkDigest).optional().describe('SHA-256 of what is at the URL.'),
-});
 
 const ranges = (what: string) => z.array(required(checkSubnets)).optional().describe(what);
 

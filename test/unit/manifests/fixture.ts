@@ -66,6 +66,7 @@ export function config(
         vni: 1,
         nftables: false,
       },
+      addons: [],
       endpoint: null,
       bundle: null,
       runtime: { systemdCgroup: true, restrictOomScoreAdj: false },

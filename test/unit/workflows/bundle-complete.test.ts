@@ -1,4 +1,7 @@
-import { expect, test } from 'vitest';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
 import type { Bundle } from '../../../src/bundle/bundle.js';
 import type { BundleLock } from '../../../src/bundle/lock.js';
 import { parseClusterConfig } from '../../../src/config/load.js';
@@ -88,5 +91,21 @@ test('programs, version, repository and architecture count too, with who needs t
   const arm = CLUSTER.replace('role: worker', 'role: worker, architecture: arm64');
   expect(await lackingFor(config(KUBEADM, arm), complete())).toEqual([
     expect.objectContaining({ kind: 'architecture', name: 'arm64' }),
+  ]);
+});
+
+test('images of the network’s and the add-ons’ manifests count too', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'keelson-complete-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const pod = (name: string) =>
+    `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}}\nspec: {containers: [{name: x, image: r.example/${name}:1}]}\n`;
+  for (const name of ['net', 'metrics']) await writeFile(join(folder, `${name}.yaml`), pod(name));
+  const cluster = `${CLUSTER}  network: {plugin: manifest, manifests: [{file: ${folder}/net.yaml}]}
+  addons:
+    - {name: metrics, manifests: [{file: ${folder}/metrics.yaml}]}
+`;
+  expect(await lackingFor(config(KUBEADM, cluster), complete())).toEqual([
+    { kind: 'image', name: 'r.example/net:1', neededBy: ['the pod network'] },
+    { kind: 'image', name: 'r.example/metrics:1', neededBy: ['the add-on metrics'] },
   ]);
 });

@@ -96,6 +96,7 @@ export function fakeSession(config: ClusterConfig = cluster()): FakeSession {
     trust,
     patches: new Map(),
     networkObjects: async () => [],
+    addonObjects: async () => new Map(),
     certificateKey: null,
     emit,
     now: () => Date.now(),
