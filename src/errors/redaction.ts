@@ -5,8 +5,8 @@ const SECRET_SHAPES: readonly RegExp[] = [
   /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----[\s\S]*?(?:-----END (?:[A-Z0-9]+ )*PRIVATE KEY-----|$)/g,
   // Bootstrap tokens: id.secret, 6 and 16 characters (kubeadm's format).
   /\b[a-z0-9]{6}\.[a-z0-9]{16}\b/g,
-  // Embedded keys and tokens of kubeconfigs.
-  /(?<=(?:client-key-data|token|password):\s*)[^\s"']{8,}/g,
+  // Embedded keys and tokens of kubeconfigs; what a plan has masked already says so itself.
+  /(?<=(?:client-key-data|token|password):\s*)(?!<masked)[^\s"']{8,}/g,
   // Bearer tokens in headers.
   /(?<=Bearer )[A-Za-z0-9._~+/-]{8,}=*/g,
 ];

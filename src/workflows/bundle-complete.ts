@@ -33,7 +33,7 @@ const FLANNEL = ['flannel', 'bridge', 'host-local', 'portmap'];
 export async function lackingFor(
   config: ClusterConfig,
   bundle: Bundle,
-  signal = new AbortController().signal,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<Lacking[]> {
   const lacking = new Map<string, Lacking & { neededBy: string[] }>();
   const lacks = (kind: Lacking['kind'], name: string, user: string) => {

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { drift, type E2eLab, keelson, kubectl, labDown, labUp, succeed } from '../e2e/support.js';
 
-/** In every bundle, for `keelson verify`. */
-const IMAGE = 'registry.k8s.io/e2e-test-images/agnhost:2.63.0';
+/** On every node already. */
+const IMAGE = 'registry.k8s.io/pause:3.10.2';
 const PASSWORD = 'correct horse battery staple';
 
 const WIDGETS = `apiVersion: example.com/v1
@@ -27,7 +27,7 @@ spec:
     metadata: {labels: {app: web}}
     spec:
       terminationGracePeriodSeconds: 1
-      containers: [{name: web, image: "${image}", args: [pause]}]
+      containers: [{name: web, image: "${image}"}]
 ---
 apiVersion: v1
 kind: Namespace

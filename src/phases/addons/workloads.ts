@@ -3,6 +3,8 @@ import { placeOf } from '../objects-phase.js';
 
 interface Status {
   observedGeneration?: number;
+  /** Of all templates. */
+  replicas?: number;
   availableReplicas?: number;
   updatedReplicas?: number;
   readyReplicas?: number;
@@ -29,12 +31,14 @@ const condition =
   };
 
 const JUDGES: Readonly<Record<string, Judge>> = {
-  Deployment: (status, live) =>
-    count(
-      Math.min(status.availableReplicas ?? 0, status.updatedReplicas ?? 0),
-      replicasOf(live),
-      'available',
-    ),
+  Deployment: (status, live) => {
+    const { replicas = 0, updatedReplicas = 0, availableReplicas = 0 } = status;
+    const wanted = replicasOf(live);
+    // Pods of the template before serve, and count as available, until those of the new one can.
+    if (updatedReplicas >= wanted && replicas > updatedReplicas)
+      return `${replicas - updatedReplicas} of the template before left`;
+    return count(Math.min(availableReplicas, updatedReplicas), wanted, 'available');
+  },
   StatefulSet: (status, live) =>
     count(Math.min(status.readyReplicas ?? 0, status.updatedReplicas ?? 0), replicasOf(live), 'ready'),
   DaemonSet: (status) =>

@@ -21,6 +21,12 @@ describe('a workload', () => {
       '1 of 2 available',
     ],
     ['Deployment', { spec: { replicas: 0 } }, {}, ''],
+    [
+      'Deployment',
+      { spec: { replicas: 1 } },
+      { replicas: 2, availableReplicas: 1, updatedReplicas: 1 },
+      '1 of the template before left',
+    ],
     ['StatefulSet', { spec: { replicas: 1 } }, { readyReplicas: 1, updatedReplicas: 1 }, ''],
     ['StatefulSet', {}, { readyReplicas: 0 }, '0 of 1 ready'],
     [
