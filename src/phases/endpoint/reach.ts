@@ -85,6 +85,7 @@ export const endpointReach = defineClusterPhase({
   summary:
     'the API answers at its endpoint, asked from every host, and every API server’s certificate is for it',
   target: 'cluster',
+  awaits: true,
   needs: [API, BALANCER, VIRTUAL_ADDRESS],
   provides: [ENDPOINT],
   runIf: ({ config }) => config.spec.endpoint !== null,

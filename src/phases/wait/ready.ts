@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../cluster/client.js';
+import type { ClusterClient, KubeObject } from '../../cluster/client.js';
 import { waitUntil } from '../../engine/wait.js';
 import { toKeelsonError } from '../../errors/keelson-error.js';
 import { answering } from '../answering.js';
@@ -32,11 +32,12 @@ export async function unready(context: PhaseContext): Promise<string[]> {
     const othersDown = nodes.filter((node) => !own.has(node.metadata.name) && !isReady(node)).length;
     // Without a network of keelson's, nobody knows when pods can start.
     const network = context.config.spec.network.plugin !== 'none';
-    return [
+    const reasons = [
       ...(network ? [...own].flatMap(([node, host]) => unreadyNode(nodes, node, host)) : []),
       ...daemonSets.flatMap((object) => unreadyDaemonSet(object, othersDown)),
       ...(network ? deployments.flatMap(unreadyDeployment) : []),
     ];
+    return reasons.length > 0 ? reasons : await silentKubelets(context, client, own);
   } catch (error) {
     return [toKeelsonError(error).message];
   }
@@ -59,6 +60,39 @@ function unreadyNode(nodes: readonly KubeObject[], name: string, host: string): 
   return isReady(node)
     ? []
     : [`${host} is not Ready: ${readyCondition(node)?.message ?? 'no condition yet'}`];
+}
+
+/**
+ * A node stays Ready for 50 seconds after its kubelet's last word. So one that has not renewed its lease for half of
+ * the lease's time, which it does four times in it, is not taken at that: it may be about to be NotReady. Both times
+ * are of the host's own clock.
+ * @param own hosts by the name of their nodes
+ */
+async function silentKubelets(
+  context: PhaseContext,
+  client: ClusterClient,
+  own: ReadonlyMap<string, string>,
+): Promise<string[]> {
+  const leases = await client.list('/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases');
+  const found = await Promise.all(
+    leases.map(async ({ metadata, spec }): Promise<string[]> => {
+      const host = own.get(metadata.name);
+      const { renewTime = '', leaseDurationSeconds = 40 } = (spec ?? {}) as LeaseSpec;
+      const renewed = Date.parse(renewTime);
+      if (host === undefined || Number.isNaN(renewed)) return [];
+      const { stdout } = await context.reader(host).query(['date', '+%s'], { signal: context.signal });
+      const age = Number(stdout.toString('utf8')) - renewed / 1000;
+      return age > leaseDurationSeconds / 2
+        ? [`${host}: its kubelet has not reported for ${Math.round(age)} s`]
+        : [];
+    }),
+  );
+  return found.flat();
+}
+
+interface LeaseSpec {
+  renewTime?: string;
+  leaseDurationSeconds?: number;
 }
 
 /** flannel's own readiness probe begins seconds late; `network/ready` looks at what it did instead. */
@@ -95,6 +129,7 @@ export const waitReady = defineClusterPhase({
   name: 'wait-ready',
   summary: 'nodes Ready, kube-proxy, network and CoreDNS up',
   target: 'cluster',
+  awaits: true,
   needs: [NODES, ADDONS],
   provides: [],
   check: async (context) => {
