@@ -64,30 +64,24 @@ function unreadyNode(nodes: readonly KubeObject[], name: string, host: string): 
 
 /**
  * A node stays Ready for 50 seconds after its kubelet's last word. So one that has not renewed its lease for half of
- * the lease's time, which it does four times in it, is not taken at that: it may be about to be NotReady. Both times
- * are of the host's own clock.
+ * the lease's time, which it does four times in it, is not taken at that: it may be about to be NotReady. The kubelet
+ * writes its own host's time, which is this machine's and the difference that was seen when it was connected to.
  * @param own hosts by the name of their nodes
  */
 async function silentKubelets(
-  context: PhaseContext,
+  { facts, now }: PhaseContext,
   client: ClusterClient,
   own: ReadonlyMap<string, string>,
 ): Promise<string[]> {
   const leases = await client.list('/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases');
-  const found = await Promise.all(
-    leases.map(async ({ metadata, spec }): Promise<string[]> => {
-      const host = own.get(metadata.name);
-      const { renewTime = '', leaseDurationSeconds = 40 } = (spec ?? {}) as LeaseSpec;
-      const renewed = Date.parse(renewTime);
-      if (host === undefined || Number.isNaN(renewed)) return [];
-      const { stdout } = await context.reader(host).query(['date', '+%s'], { signal: context.signal });
-      const age = Number(stdout.toString('utf8')) - renewed / 1000;
-      return age > leaseDurationSeconds / 2
-        ? [`${host}: its kubelet has not reported for ${Math.round(age)} s`]
-        : [];
-    }),
-  );
-  return found.flat();
+  return leases.flatMap(({ metadata, spec }): string[] => {
+    const host = own.get(metadata.name) ?? '';
+    const { renewTime = '', leaseDurationSeconds = 40 } = (spec ?? {}) as LeaseSpec;
+    const seconds = (now() + (facts.get(host)?.clockSkewMs ?? Number.NaN) - Date.parse(renewTime)) / 1000;
+    return seconds > leaseDurationSeconds / 2
+      ? [`${host}: its kubelet has not reported for ${Math.round(seconds)} s`]
+      : [];
+  });
 }
 
 interface LeaseSpec {
