@@ -10,7 +10,7 @@ const CLIENT = `systemd-run --unit=client --collect bash -c '
     sleep 0.1
   done > /run/client.log'`;
 
-describe.each(['keepalived-haproxy', 'node-local', 'external'])(
+describe.each(['keepalived-haproxy', 'node-local'])(
   'three control planes and two workers, installed with the endpoint %s',
   (provider) => {
     const name = `longfirst${provider.slice(0, 1)}`;
