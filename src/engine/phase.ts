@@ -77,6 +77,11 @@ export interface HostPhase<C extends EngineContext> extends PhaseBase<C> {
 /** A phase with one task for the whole cluster, working through the Kubernetes API. */
 export interface ClusterPhase<C extends EngineContext> extends PhaseBase<C> {
   target: 'cluster';
+  /**
+   * Its changes only wait until `check` is satisfied. What else runs may undo it, so that it is not looked at right
+   * after the wait, but when the run is at its end: `settle`.
+   */
+  awaits?: true;
   /** Reads the API (or finds that there is none) and says what has to change. No mutation. */
   check: (context: C) => Promise<Verdict>;
   actions?: Readonly<Record<string, (context: C, change: ActionChange) => Promise<void>>>;

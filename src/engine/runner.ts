@@ -177,7 +177,8 @@ async function runUnit<C extends EngineContext>(unit: Unit, options: RunOptions<
     onFinish: (change) => emit({ type: 'change-finished', phase: ownerOf(change), host, change }),
     stopped: () => options.stop.aborted,
   });
-  for (const [phase, verdict] of await recheck(phases, host, context, options.readers)) {
+  const looked = phases.filter((phase) => phase.target !== 'cluster' || phase.awaits !== true);
+  for (const [phase, verdict] of await recheck(looked, host, context, options.readers)) {
     if (verdict.standing !== 'satisfied') throw stillDrifted(phase, verdict);
   }
   for (const { phase, changes } of tasks) {

@@ -14,15 +14,33 @@ export function halting(unit: string, state: UnitState | undefined): ServiceChan
   return changes;
 }
 
-/** Stops a unit of keelson's own and removes its files; nothing where neither is there. */
-export function unitRemoval(unit: string, files: readonly string[], seen: ReadResult): Change[] {
-  const removals = files.flatMap((path): Change[] => {
-    const state = seen.files.get(path);
-    if (state === undefined || state.type === 'missing') return [];
-    return [{ kind: 'file', op: 'remove', path, mode: state.mode, reason: `nothing needs ${path}` }];
-  });
-  const changes = [...halting(unit, seen.units.get(unit)), ...removals];
-  if (removals.length > 0)
-    changes.push({ kind: 'service', op: 'daemon-reload', unit, reason: 'unit files changed' });
-  return changes;
+/** A unit of keelson's own with its files. */
+export interface OwnUnit {
+  unit: string;
+  files: readonly string[];
+}
+
+/**
+ * Stops units of keelson's own, one right after the other in this order, and removes their files; nothing where
+ * neither is there.
+ */
+export function unitRemoval(units: readonly OwnUnit[], seen: ReadResult): Change[] {
+  const halts = units.flatMap(({ unit }) => halting(unit, seen.units.get(unit)));
+  const removals = units.map(({ unit, files }): [string, Change[]] => [
+    unit,
+    files.flatMap((path): Change[] => {
+      const state = seen.files.get(path);
+      if (state === undefined || state.type === 'missing') return [];
+      return [{ kind: 'file', op: 'remove', path, mode: state.mode, reason: `nothing needs ${path}` }];
+    }),
+  ]);
+  const [changed] = removals.find(([, files]) => files.length > 0) ?? [];
+  return [
+    ...halts.filter(({ op }) => op === 'stop'),
+    ...halts.filter(({ op }) => op !== 'stop'),
+    ...removals.flatMap(([, files]) => files),
+    ...(changed === undefined
+      ? []
+      : [{ kind: 'service', op: 'daemon-reload', unit: changed, reason: 'unit files changed' } as const]),
+  ];
 }

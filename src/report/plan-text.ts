@@ -1,4 +1,4 @@
-import type { Plan } from '../engine/types.js';
+import type { Plan, TaskPlan } from '../engine/types.js';
 import { counted } from './counted.js';
 import { describeChange, pending } from './describe.js';
 
@@ -14,7 +14,8 @@ export function planText(plan: Plan, options: { diffs: boolean }): string {
     lines.push(host === '' ? 'cluster' : `host ${host}`);
     for (const task of tasks.filter((candidate) => candidate.host === host)) {
       lines.push(`  ${task.phase}: ${task.standing}`);
-      if (task.standing === 'blocked') lines.push(...task.reasons.map((reason) => `    ✖ ${reason}`));
+      const mark = task.standing === 'blocked' ? '✖ ' : '';
+      lines.push(...untold(task).map((reason) => `    ${mark}${reason}`));
       for (const change of task.changes) {
         lines.push(`    ${describeChange(change)}`);
         const diff = 'diff' in change && change.diff !== undefined ? change.diff : '';
@@ -38,4 +39,13 @@ export function planText(plan: Plan, options: { diffs: boolean }): string {
     `${counted(changes, 'change')} in ${counted(tasks.length, 'task')}${destructive > 0 ? `, ${destructive} of them destroy something` : ''}.`,
   );
   return `${lines.join('\n')}\n`;
+}
+
+/** Reasons that no change tells, one line each: what is awaited, and what stands in the way. */
+function untold({ standing, reasons, changes }: TaskPlan): string[] {
+  if (standing === 'blocked') return reasons;
+  const told = changes.map((change) => ('reason' in change ? change.reason : change.summary));
+  return changes.every((change) => change.kind === 'action')
+    ? reasons.filter((reason) => !told.includes(reason)).map((reason) => reason.split('\n')[0] ?? '')
+    : [];
 }

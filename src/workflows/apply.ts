@@ -1,6 +1,7 @@
 import type { Emit } from '../engine/events.js';
 import { hostJournal } from '../engine/journal.js';
 import { runTasks } from '../engine/runner.js';
+import { settle } from '../engine/settle.js';
 import type { Plan } from '../engine/types.js';
 import { toKeelsonError } from '../errors/keelson-error.js';
 import { APPLY_PHASES } from '../phases/phases.js';
@@ -85,13 +86,15 @@ export async function applyCluster(session: Session, options: ApplyOptions): Pro
     if (options.saved !== undefined) refuseStale(options.saved, plan);
     const leaving = plan.leaving ?? [];
     const hosts = [...context.inventory.map((host) => host.name), ...leaving];
+    const phases = options.phases ?? APPLY_PHASES;
+    const stop = options.stop ?? new AbortController().signal;
     const done = await reportedRun(session, { run, hosts, tasks: plan.tasks }, started, async (counted) => {
       const tasks = plan.tasks.filter((task) => !isLeaving(task));
       const delivery = await deliverTasks(session, tasks, context.signal);
       let installed = false;
       try {
         await runTasks({
-          phases: options.phases ?? APPLY_PHASES,
+          phases,
           tasks,
           context,
           readers: session.readers,
@@ -104,7 +107,7 @@ export async function applyCluster(session: Session, options: ApplyOptions): Pro
           }),
           emit: counted,
           concurrency: Math.max(8, context.config.spec.concurrency * 4),
-          stop: options.stop ?? new AbortController().signal,
+          stop,
         });
         installed = true;
       } finally {
@@ -114,9 +117,10 @@ export async function applyCluster(session: Session, options: ApplyOptions): Pro
       await runLeaving({ ...session, emit: counted }, leaving, {
         tasks: plan.tasks.filter(isLeaving),
         drain: LEAVE_DEFAULTS,
-        ...(options.stop === undefined ? {} : { stop: options.stop }),
+        stop,
       });
       await options.afterwards?.(counted);
+      if (changesIn(plan) > 0) await settle({ phases, context, emit: counted, stop });
     });
     return { plan, ...done };
   });

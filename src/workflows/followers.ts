@@ -24,10 +24,13 @@ interface Following {
   trace: string;
 }
 
-/** What other hosts have of the hosts of a role: balancers send to control planes, API servers to etcd's members. */
+/**
+ * What others have of the hosts of a role: balancers send to control planes, API servers to etcd's members, and
+ * cluster-info names the first control plane's address where the endpoint has none of its own.
+ */
 const FOLLOWING: Partial<Record<Role, Following>> = {
   'control-plane': {
-    phases: ['endpoint/haproxy', 'endpoint/keepalived'],
+    phases: ['endpoint/haproxy', 'endpoint/keepalived', 'bootstrap-token/cluster-info'],
     hosts: (config) => presentHosts(config).filter((host) => balancedOn(config, host) !== null),
     trace: HAPROXY_CONFIG,
   },

@@ -1,14 +1,17 @@
 import { etcdHosts, hostNamed } from '../config/inventory.js';
+import { settle } from '../engine/settle.js';
 import type { Plan, TaskPlan } from '../engine/types.js';
 import { waitUntil } from '../engine/wait.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { nodeRef } from '../phases/nodes/cordon.js';
 import type { LeaveOptions } from '../phases/nodes/leave.js';
+import { APPLY_PHASES } from '../phases/phases.js';
 import type { ApplyResult } from './apply.js';
 import { clusterApi } from './cluster-api.js';
 import { type Followers, planFollowers, runFollowers } from './followers.js';
 import { planLeaving, reachLeaving, runLeaving } from './leave.js';
 import { withLock } from './lock.js';
+import { changesIn } from './plan.js';
 import { refuseBlocked } from './refuse-blocked.js';
 import { reportedRun } from './reported.js';
 import { observeTrust } from './require.js';
@@ -74,15 +77,18 @@ export async function removeHost(
     const { plan, followers, leaving } = await planned(session, name, options);
     refuseBlocked(plan);
     if (options.unreachable) await awaitDeath(session, name);
-    const { stop } = options;
+    const stop = options.stop ?? new AbortController().signal;
     const hosts = [...followers.hosts.map((host) => host.name), name];
     const done = await reportedRun(session, { run, hosts, tasks: plan.tasks }, started, async (emit) => {
       await runFollowers(session, followers, { run, emit, stop });
       await runLeaving({ ...session, emit }, [name], {
         tasks: leaving,
         drain: leaveOptions(options),
-        ...(stop === undefined ? {} : { stop }),
+        stop,
       });
+      // Where hosts are dead, more may be amiss than this can mend, and it must not keep the next one from leaving.
+      if (changesIn(plan) > 0 && !options.unreachable)
+        await settle({ phases: APPLY_PHASES, context, emit, stop });
     });
     return { plan, ...done };
   });

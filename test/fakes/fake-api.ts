@@ -125,3 +125,8 @@ export function fakePod({
 export function fakeNode(name: string, more: Partial<KubeObject['metadata']> = {}, spec = {}): KubeObject {
   return { apiVersion: 'v1', kind: 'Node', metadata: { name, ...more }, spec };
 }
+
+/** A node whose kubelet is well. */
+export function readyNode(name: string): KubeObject {
+  return { ...fakeNode(name), status: { conditions: [{ type: 'Ready', status: 'True' }] } };
+}

@@ -2,14 +2,16 @@ import { clusterClient } from '../../cluster/client.js';
 import type { ClientCredentials, Endpoint } from '../../cluster/tls-agent.js';
 import type { EndpointSpec } from '../../config/types.js';
 import { waitUntil } from '../../engine/wait.js';
-import { KeelsonError } from '../../errors/keelson-error.js';
+import { KeelsonError, toKeelsonError } from '../../errors/keelson-error.js';
 import { answering } from '../answering.js';
 import { API, BALANCER, ENDPOINT, VIRTUAL_ADDRESS } from '../artefacts.js';
 import { defineClusterPhase, type PhaseContext } from '../context.js';
-import { readyzFailure } from '../readyz.js';
 
 /** Milliseconds: a load balancer of somebody else's may ask for health rarely, a virtual address needs seconds. */
 const DEADLINE_MS = 120_000;
+
+/** Milliseconds for one answer. */
+const REQUEST_MS = 5_000;
 
 const HINTS: Record<EndpointSpec['provider'], string> = {
   external:
@@ -20,7 +22,7 @@ const HINTS: Record<EndpointSpec['provider'], string> = {
 };
 
 /** From where, at which address, and for which name in the certificate. */
-type Look = { host: string; at: Endpoint; servername: string; startingMs?: number };
+type Look = { host: string; at: Endpoint; servername: string };
 
 /** What a look at the API says; null where it is fine. */
 async function failureOf(
@@ -30,7 +32,12 @@ async function failureOf(
 ): Promise<KeelsonError | null> {
   const client = clusterClient(context.reader(look.host), look.at, admin, context.signal, look.servername);
   try {
-    return await readyzFailure(client, context.signal, look.startingMs);
+    await client.request('GET', '/readyz', { timeoutMs: REQUEST_MS });
+    return null;
+  } catch (thrown) {
+    const error = toKeelsonError(thrown);
+    if (error.code === 'ABORTED') throw error;
+    return error;
   } finally {
     await client.close();
   }
@@ -44,12 +51,7 @@ async function unnamed(context: PhaseContext, admin: ClientCredentials, name: st
       const local = context.hostNamed(plane.name).localAPIEndpoint;
       if (local === null) return [];
       const at = { address: local.advertiseAddress, port: local.bindPort };
-      const failure = await failureOf(context, admin, {
-        host: plane.name,
-        at,
-        servername: name,
-        startingMs: 0,
-      });
+      const failure = await failureOf(context, admin, { host: plane.name, at, servername: name });
       const code = (failure?.cause as { code?: string } | undefined)?.code;
       return code === 'ERR_TLS_CERT_ALTNAME_INVALID'
         ? [`${plane.name}: the certificate of its API server is not for ${name} yet`]
@@ -85,6 +87,7 @@ export const endpointReach = defineClusterPhase({
   summary:
     'the API answers at its endpoint, asked from every host, and every API server’s certificate is for it',
   target: 'cluster',
+  awaits: true,
   needs: [API, BALANCER, VIRTUAL_ADDRESS],
   provides: [ENDPOINT],
   runIf: ({ config }) => config.spec.endpoint !== null,

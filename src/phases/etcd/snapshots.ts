@@ -24,7 +24,7 @@ export const etcdSnapshots = defineHostPhase({
   }),
   plan: (context, name, seen) => {
     if (snapshotsOn(context.config, context.hostNamed(name)) === null)
-      return verdictOf(unitRemoval(SNAPSHOT_TIMER, SNAPSHOT_FILES, seen));
+      return verdictOf(unitRemoval([{ unit: SNAPSHOT_TIMER, files: SNAPSHOT_FILES }], seen));
     const files = renderedChanges(context, name, seen, SNAPSHOT_FILES);
     const timer = files.some((change) => change.kind === 'file' && change.path === SNAPSHOT_TIMER_PATH);
     return verdictOf([

@@ -21,7 +21,7 @@ export const certificateTimer = defineHostPhase({
   }),
   plan: (context, host, seen) => {
     if (context.config.spec.certificateTimer === undefined)
-      return verdictOf(unitRemoval(CERTIFICATE_TIMER, CERTIFICATE_TIMER_FILES, seen));
+      return verdictOf(unitRemoval([{ unit: CERTIFICATE_TIMER, files: CERTIFICATE_TIMER_FILES }], seen));
     const files = renderedChanges(context, host, seen, CERTIFICATE_TIMER_FILES);
     const touched = files.some(
       (change) => change.kind === 'file' && CERTIFICATE_TIMER_UNITS.includes(change.path),

@@ -10,5 +10,6 @@ export const removeCertificateTimer = defineHostPhase({
   needs: [],
   provides: [],
   observe: () => ({ files: CERTIFICATE_TIMER_FILES, units: [CERTIFICATE_TIMER] }),
-  plan: (_context, _host, seen) => leftover(unitRemoval(CERTIFICATE_TIMER, CERTIFICATE_TIMER_FILES, seen)),
+  plan: (_context, _host, seen) =>
+    leftover(unitRemoval([{ unit: CERTIFICATE_TIMER, files: CERTIFICATE_TIMER_FILES }], seen)),
 });

@@ -21,6 +21,7 @@ export const waitControlPlane = defineClusterPhase({
   name: 'wait-control-plane',
   summary: 'the API server answers /readyz',
   target: 'cluster',
+  awaits: true,
   needs: [FIRST_KUBELET],
   provides: [API],
   check: async (context) => {

@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../cluster/client.js';
+import type { ClusterClient, KubeObject } from '../../cluster/client.js';
 import { waitUntil } from '../../engine/wait.js';
 import { toKeelsonError } from '../../errors/keelson-error.js';
 import { answering } from '../answering.js';
@@ -32,11 +32,12 @@ export async function unready(context: PhaseContext): Promise<string[]> {
     const othersDown = nodes.filter((node) => !own.has(node.metadata.name) && !isReady(node)).length;
     // Without a network of keelson's, nobody knows when pods can start.
     const network = context.config.spec.network.plugin !== 'none';
-    return [
+    const reasons = [
       ...(network ? [...own].flatMap(([node, host]) => unreadyNode(nodes, node, host)) : []),
       ...daemonSets.flatMap((object) => unreadyDaemonSet(object, othersDown)),
       ...(network ? deployments.flatMap(unreadyDeployment) : []),
     ];
+    return reasons.length > 0 ? reasons : await silentKubelets(context, client, own);
   } catch (error) {
     return [toKeelsonError(error).message];
   }
@@ -59,6 +60,33 @@ function unreadyNode(nodes: readonly KubeObject[], name: string, host: string): 
   return isReady(node)
     ? []
     : [`${host} is not Ready: ${readyCondition(node)?.message ?? 'no condition yet'}`];
+}
+
+/**
+ * A node stays Ready for 50 seconds after its kubelet's last word. So one that has not renewed its lease for half of
+ * the lease's time, which it does four times in it, is not taken at that: it may be about to be NotReady. The kubelet
+ * writes its own host's time, which is this machine's and the difference that was seen when it was connected to.
+ * @param own hosts by the name of their nodes
+ */
+async function silentKubelets(
+  { facts, now }: PhaseContext,
+  client: ClusterClient,
+  own: ReadonlyMap<string, string>,
+): Promise<string[]> {
+  const leases = await client.list('/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases');
+  return leases.flatMap(({ metadata, spec }): string[] => {
+    const host = own.get(metadata.name) ?? '';
+    const { renewTime = '', leaseDurationSeconds = 40 } = (spec ?? {}) as LeaseSpec;
+    const seconds = (now() + (facts.get(host)?.clockSkewMs ?? Number.NaN) - Date.parse(renewTime)) / 1000;
+    return seconds > leaseDurationSeconds / 2
+      ? [`${host}: its kubelet has not reported for ${Math.round(seconds)} s`]
+      : [];
+  });
+}
+
+interface LeaseSpec {
+  renewTime?: string;
+  leaseDurationSeconds?: number;
 }
 
 /** flannel's own readiness probe begins seconds late; `network/ready` looks at what it did instead. */
@@ -95,6 +123,7 @@ export const waitReady = defineClusterPhase({
   name: 'wait-ready',
   summary: 'nodes Ready, kube-proxy, network and CoreDNS up',
   target: 'cluster',
+  awaits: true,
   needs: [NODES, ADDONS],
   provides: [],
   check: async (context) => {

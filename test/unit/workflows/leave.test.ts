@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../../src/cluster/client.js';
 import { withAbsent } from '../../../src/config/inventory.js';
+import type { EngineEvent } from '../../../src/engine/events.js';
 import { KeelsonError } from '../../../src/errors/keelson-error.js';
 import { applyCluster } from '../../../src/workflows/apply.js';
 import { applyObjects } from '../../../src/workflows/apply-objects.js';
@@ -8,7 +10,7 @@ import { phasesNamed } from '../../../src/workflows/phase-selection.js';
 import { removeHost } from '../../../src/workflows/remove-node.js';
 import { refuseSecondCluster } from '../../../src/workflows/second-cluster.js';
 import type { Session } from '../../../src/workflows/session.js';
-import { createFakeApi, type FakeApi, fakeNode, fakePod } from '../../fakes/fake-api.js';
+import { createFakeApi, type FakeApi, fakeNode, fakePod, readyNode } from '../../fakes/fake-api.js';
 import { cluster, clusterOfThree, type FakeSession, fakeSession } from './fixture.js';
 
 const NODE = '/api/v1/nodes/w1';
@@ -82,7 +84,7 @@ describe('removeHost', () => {
 
   it('drains, resets the host, and deletes its node last', async () => {
     const pods = [fakePod({ name: 'web', owner: 'ReplicaSet', emptyDir: true })];
-    const { session, fakes, api } = await known(createFakeApi(fakeNode('cp1'), fakeNode('w1'), ...pods));
+    const { session, fakes, api } = await known(createFakeApi(readyNode('cp1'), fakeNode('w1'), ...pods));
     fakes.get('w1')?.units.set('kubelet.service', {
       unit: 'kubelet.service',
       load: 'loaded',
@@ -92,7 +94,7 @@ describe('removeHost', () => {
     });
     const result = await removeHost(session, 'w1', removal);
     expect(result.changed).toBe(4);
-    const changing = api.calls.filter((call) => !call.startsWith('LIST'));
+    const changing = api.calls.filter((call) => !/^(LIST|GET)/.test(call));
     expect(changing).toEqual([
       `PATCH ${NODE}`,
       'POST /api/v1/namespaces/default/pods/web/eviction',
@@ -105,6 +107,27 @@ describe('removeHost', () => {
         .map(({ what }) => what),
     ).toEqual(['stop kubelet.service', 'disable kubelet.service']);
     expect(await removeHost(session, 'w1', removal)).toMatchObject({ changed: 0 });
+  });
+
+  it('ends when what stays is ready, as pods that moved may not be yet', async () => {
+    const coredns: KubeObject = {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'coredns', namespace: 'kube-system' },
+      spec: { replicas: 1 },
+      status: { availableReplicas: 0, updatedReplicas: 1 },
+    };
+    const { session, api } = await known(createFakeApi(readyNode('cp1'), fakeNode('w1'), coredns));
+    const events: EngineEvent[] = [];
+    const emit = (event: EngineEvent) => {
+      events.push(event);
+      if (event.type === 'waiting' && event.phase === 'wait-ready')
+        api.put({ ...coredns, status: { availableReplicas: 1, updatedReplicas: 1 } });
+    };
+    await removeHost({ ...session, emit, context: { ...session.context, emit } }, 'w1', removal);
+    expect(events).toContainEqual(
+      expect.objectContaining({ phase: 'wait-ready', last: 'coredns: 0 of 1 available' }),
+    );
   });
 
   it('refuses to take a host for dead that answers', async () => {

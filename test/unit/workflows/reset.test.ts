@@ -112,6 +112,23 @@ describe('planReset', () => {
     expect(hostOf(session, 'w1').mutations()).toEqual([]);
   });
 
+  it('ends the connections of a load balancer before its host gives up the virtual address', async () => {
+    const session = fakeSession();
+    const host = hostOf(session, 'cp1');
+    for (const unit of ['keelson-keepalived.service', 'keelson-haproxy.service'])
+      host.units.set(unit, { unit, load: 'loaded', active: 'active', sub: 'running', enabled: 'enabled' });
+    const { tasks } = await planReset(session, { hosts: ['cp1'] });
+    const changes = tasks.find((task) => task.phase === 'reset/endpoint')?.changes ?? [];
+    expect(changes.map((change) => (change.kind === 'service' ? `${change.op} ${change.unit}` : ''))).toEqual(
+      [
+        'stop keelson-haproxy.service',
+        'stop keelson-keepalived.service',
+        'disable keelson-haproxy.service',
+        'disable keelson-keepalived.service',
+      ],
+    );
+  });
+
   it('takes from a data directory of the user’s own only what is etcd’s, and only on control planes', async () => {
     const config = cluster();
     const { etcd } = config.cluster;
