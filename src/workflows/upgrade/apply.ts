@@ -6,6 +6,7 @@ import { refuseLocked, withLock } from '../lock.js';
 import { findingsTable } from '../preflight.js';
 import { observeTrust } from '../require.js';
 import type { Session } from '../session.js';
+import { directoryPlace } from '../snapshot-place.js';
 import { awaitWindow, mayBegin } from './gate.js';
 import { awaitCluster } from './health.js';
 import { hostTurn, isBack } from './host-turn.js';
@@ -189,7 +190,7 @@ async function begun(
   const due = record.snapshot === null && snapshotDirectory !== null && record.direction === 'upgrade';
   const snapshot = async () => {
     if (!due || memberHosts(context.config).length === 0) return record.snapshot;
-    const taken = await takeSnapshot(session, { directory: snapshotDirectory });
+    const taken = await takeSnapshot(session, { place: directoryPlace(snapshotDirectory) });
     emit({ type: 'note', host: taken.member, level: 'info', text: `snapshot of etcd: ${taken.file}` });
     return taken.file;
   };

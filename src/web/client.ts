@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { rootCertificates } from 'node:tls';
 import type { Dispatcher } from 'undici';
-import { KeelsonError } from '../../errors/keelson-error.js';
+import { KeelsonError } from '../errors/keelson-error.js';
 
 export interface WebSettings {
   /** As in the environment: `http://proxy:3128`; '' or undefined for none. */
@@ -17,7 +17,7 @@ export interface WebSettings {
 }
 
 export interface WebRequest {
-  method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH';
+  method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   headers?: Readonly<Record<string, string>>;
   body?: Buffer | Readable;
   signal?: AbortSignal | undefined;
