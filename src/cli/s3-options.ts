@@ -158,7 +158,7 @@ export async function withSnapshotFile<T>(
   const directory = await mkdtemp(join(tmpdir(), 'keelson-snapshot-'));
   try {
     const file = join(directory, basename(key));
-    await withS3(name, values, io, async (client) => writeNew(file, await client.get(key)));
+    await withS3(name, values, io, async (client) => writeNew(file, client.get(key)));
     return await work(file);
   } finally {
     await rm(directory, { recursive: true, force: true });

@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { WebClient, WebResponse } from '../web/client.js';
 import { isPassing, type RetrySettings, retrying, TryLater } from '../web/retry.js';
@@ -24,7 +23,8 @@ export interface S3Client {
   /** Size of an object; null where there is none. */
   size: (key: string) => Promise<number | null>;
   list: (prefix: string) => Promise<ListedObject[]>;
-  get: (key: string) => Promise<Readable>;
+  /** Content of an object, piece by piece. @throws USAGE where there is none */
+  get: (key: string) => AsyncIterable<Buffer>;
   /** No error where there is none. */
   remove: (key: string) => Promise<void>;
 }
@@ -37,11 +37,18 @@ export interface S3Upload {
   abort: () => Promise<void>;
 }
 
+/**
+ * An object is read in pieces that fit into memory: undici ends the process where a server closes a connection whose
+ * reader is behind.
+ */
+const PIECE_BYTES = 8 * 1024 * 1024;
+
 interface Call {
   method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
   key: string;
   query?: Readonly<Record<string, string>>;
   body?: Buffer;
+  headers?: Readonly<Record<string, string>>;
   /** Further statuses that are an answer. */
   accept?: readonly number[];
 }
@@ -59,10 +66,17 @@ export function s3Client(bucket: string, settings: S3Settings, web: WebClient): 
       .join('&');
     return base;
   };
-  const call = ({ method, key, query = {}, body, accept = [] }: Call): Promise<WebResponse> =>
+  const call = ({
+    method,
+    key,
+    query = {},
+    body,
+    headers: own = {},
+    accept = [],
+  }: Call): Promise<WebResponse> =>
     retrying(retry, async () => {
       const url = urlOf(key, query);
-      const headers = signed({ method, url, payload: sha256Hex(body ?? '') }, credentials, {
+      const headers = signed({ method, url, payload: sha256Hex(body ?? ''), headers: own }, credentials, {
         region,
         at: now(),
       });
@@ -70,6 +84,7 @@ export function s3Client(bucket: string, settings: S3Settings, web: WebClient): 
       const answer = await web.request(url.href, {
         method,
         headers: { ...headers, ...length },
+        held: 2 * PIECE_BYTES,
         ...(body === undefined ? {} : { body }),
         ...(retry.signal === undefined ? {} : { signal: retry.signal }),
       });
@@ -139,7 +154,18 @@ export function s3Client(bucket: string, settings: S3Settings, web: WebClient): 
       } while (next !== null);
       return all;
     },
-    get: async (key) => (await call({ method: 'GET', key })).body,
+    get: async function* (key) {
+      const whole = await ended({ method: 'HEAD', key, accept: [404] });
+      if (whole.status === 404) throw refusal(`s3://${bucket}/${key}`, 404, '<Code>NoSuchKey</Code>');
+      const { etag } = whole.headers;
+      const total = Number(whole.headers['content-length']);
+      for (let from = 0; from < total; from += PIECE_BYTES) {
+        const range = `bytes=${from}-${Math.min(from + PIECE_BYTES, total) - 1}`;
+        const headers = { range, ...(etag === undefined ? {} : { 'if-match': etag }) };
+        const { body } = await call({ method: 'GET', key, headers });
+        yield Buffer.from(await body.arrayBuffer());
+      }
+    },
     remove: async (key) => void (await ended({ method: 'DELETE', key, accept: [404] })),
   };
 }

@@ -21,6 +21,8 @@ export interface WebRequest {
   headers?: Readonly<Record<string, string>>;
   body?: Buffer | Readable;
   signal?: AbortSignal | undefined;
+  /** Bytes of an answer that are held for whoever reads it slowly; default undici's 64 KiB. */
+  held?: number;
 }
 
 export interface WebResponse {
@@ -64,6 +66,7 @@ export function webClient(settings: WebSettings = {}): WebClient {
         headers: { 'user-agent': 'keelson', ...options.headers },
         body: options.body ?? null,
         ...(signal === undefined ? {} : { signal }),
+        ...(options.held === undefined ? {} : { highWaterMark: options.held }),
       });
       const headers = Object.entries(answer.headers).map(([name, value]) => [name, [value].flat()[0] ?? '']);
       return {

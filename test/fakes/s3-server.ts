@@ -135,8 +135,11 @@ export async function startFakeS3(buckets: readonly string[]): Promise<FakeS3> {
       return say(204);
     }
     if (object === undefined) return deny(404, 'NoSuchKey');
-    response.writeHead(200, { 'content-length': String(object.length) });
-    response.end(method === 'HEAD' ? undefined : object);
+    const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
+    const content = first === undefined ? object : object.subarray(Number(first), Number(last) + 1);
+    const status = first === undefined ? 200 : 206;
+    response.writeHead(status, { 'content-length': String(content.length), connection: 'close' });
+    response.end(method === 'HEAD' ? undefined : content);
   };
 
   const server = createServer((request, response) => {

@@ -42,7 +42,7 @@ async function* broken(): AsyncGenerator<Buffer> {
 
 async function textOf(key: string): Promise<string> {
   const read: Buffer[] = [];
-  for await (const chunk of await client.get(key)) read.push(chunk as Buffer);
+  for await (const chunk of client.get(key)) read.push(chunk);
   return Buffer.concat(read).toString();
 }
 
@@ -84,6 +84,19 @@ describe('a client of S3', () => {
     await client.put('once', Buffer.from('1'));
     expect(server.calls).toHaveLength(3);
     expect(await textOf('once')).toBe('1');
+  });
+
+  it('reads a large object in pieces, and says so where there is none', async () => {
+    const large = Buffer.alloc(17 * 1024 * 1024, 'keelson');
+    await client.put('large', large);
+    const read: Buffer[] = [];
+    for await (const chunk of client.get('large')) read.push(chunk);
+    expect(read).toHaveLength(3);
+    expect(Buffer.concat(read).equals(large)).toBe(true);
+    await expect(textOf('none')).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringContaining('NoSuchKey'),
+    });
   });
 
   it('puts the bucket into the host’s name where it is addressed so', async () => {
