@@ -17,7 +17,7 @@ import { refusePaused } from './pause.js';
 import { ADDON_PHASES, TOOL_PHASES, UPGRADE_PHASES } from './phases.js';
 import { planUpgrade } from './plan.js';
 import { pruneHost } from './prune.js';
-import { readRecord, removeRecord, type UpgradeRecord, writeRecord } from './record.js';
+import { readRecord, removeRecord, stepAgain, type UpgradeRecord, writeRecord } from './record.js';
 import { runStepTasks, type Step, stepJournal, tasksOf } from './run.js';
 import { stage } from './stage.js';
 import { type DrainSettings, uncordonLeft, upgradeWorkers, waveSize } from './waves.js';
@@ -98,6 +98,7 @@ async function recordOf(
     });
   }
   const { from, path, findings } = await planUpgrade(session, ignore === undefined ? {} : { ignore });
+  const again = stepAgain(known, { from, to });
   if (path.length > 1) {
     throw new KeelsonError(
       'CONFLICT',
@@ -119,6 +120,7 @@ async function recordOf(
       },
     );
   }
+  if (again !== null) return again;
   const at = new Date(session.context.now()).toISOString();
   return {
     formatVersion: 1,
@@ -231,7 +233,8 @@ async function controlPlanesTurn(step: Step, names: readonly string[], record: U
     } catch (error) {
       // Where nothing is changed, nothing is under way.
       const untouched = done === 0 && isBack(error);
-      if (untouched && record.direction === 'upgrade') await removeRecord(session);
+      if (untouched && record.again) await writeRecord(session, doneOf(record));
+      else if (untouched && record.direction === 'upgrade') await removeRecord(session);
       throw error;
     }
   }
@@ -274,7 +277,13 @@ async function ended(step: Step, names: readonly string[], record: UpgradeRecord
   if (presentHosts(session.context.config).some(({ name }) => !seen.includes(name))) return false;
   const left = await tasksOf(session, UPGRADE_PHASES);
   if (left.length > 0) return false;
-  await writeRecord(session, { ...record, state: 'done' });
+  // Hosts that followed to the version of all others are no way that could be taken back.
+  if (record.from === record.to) await removeRecord(session);
+  else await writeRecord(session, doneOf(record));
   await Promise.all(names.map((name) => pruneHost(step, name)));
   return true;
+}
+
+function doneOf({ again: _, ...record }: UpgradeRecord): UpgradeRecord {
+  return { ...record, state: 'done' };
 }
