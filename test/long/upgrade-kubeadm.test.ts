@@ -21,17 +21,26 @@ describe('an upgraded cluster of a control plane and a worker', () => {
     for (const name of names) await succeed('phase', 'run', name, '-c', file);
   };
 
-  /** Upgrades what kubeadm has made with kubeadm, as its documentation says. */
-  async function kubeadmUpgrade(): Promise<void> {
+  /** Programs and images of the new version, before there is a cluster that has another. */
+  async function bringNew(): Promise<void> {
     const file = join(lab.directory, 'new.yaml');
     writeFileSync(file, readFileSync(lab.clusterFile, 'utf8').replaceAll(OLD, NEW));
-    await phases(file, 'images', 'kubelet/tools');
+    await phases(file, 'host/prepare', 'runtime/containerd', 'kubelet/install', 'kubelet/tools', 'images');
+    const keep = 'mkdir -p /root/new && cp /usr/bin/kubeadm /usr/bin/kubelet /root/new';
+    for (const node of NODES) await onNode(lab, node, keep);
+  }
+
+  /** Upgrades what kubeadm has made with kubeadm, as its documentation says. */
+  async function kubeadmUpgrade(): Promise<void> {
+    for (const node of NODES) await onNode(lab, node, 'cp /root/new/kubeadm /usr/bin/kubeadm');
     await onNode(lab, 'cp1', `kubeadm upgrade apply ${NEW} -y ${IGNORE}`);
     await onNode(lab, 'w1', `kubeadm upgrade node ${IGNORE}`);
-    await phases(file, 'kubelet/install');
+    const kubelet = 'cp /root/new/kubelet /usr/bin/kubelet.new && mv /usr/bin/kubelet.new /usr/bin/kubelet';
+    for (const node of NODES) await onNode(lab, node, `${kubelet} && systemctl restart kubelet`);
   }
 
   it('has the objects that it would have, had kubeadm made and upgraded it', async () => {
+    await bringNew();
     await kubeadmCluster(lab);
     // kubeadm upgrades only a cluster whose nodes are Ready.
     await phases(lab.clusterFile, 'network/flannel');
