@@ -30,13 +30,32 @@ export async function writePayloads({ bundle, config, clusterText, directory }) 
   return paths;
 }
 
-async function writePayload({ bundle, config, host, extra, path }) {
+/** Writes what another version has and `before` has not a role below `directory`; binaries are to be moved from NODE_DIRECTORY. */
+export async function writeUpgradePayloads({ bundle, before, config, directory }) {
+  const digests = new Set(
+    [...before.lock.files, ...before.lock.images].map(({ sha256, digest }) => sha256 ?? digest),
+  );
+  const isNew = ({ sha256, digest }) => !digests.has(sha256 ?? digest);
+  const paths = {};
+  for (const role of ['control-plane', 'worker']) {
+    const host = config.hosts.find((candidate) => candidate.role === role);
+    if (host === undefined) continue;
+    paths[role] = join(directory, `${role}.tar`);
+    await writePayload({ bundle, host, path: paths[role], isNew, prefix: NODE_DIRECTORY });
+  }
+  return paths;
+}
+
+/** @param config for the files that a node has before kubeadm runs; none without it */
+async function writePayload({ bundle, config, host, extra = {}, path, isNew = () => true, prefix = '' }) {
   const [{ filesForRole, imagesForRole, blobPath }, { imagesArchive }, { renderHost }] = await Promise.all([
     built('bundle/bundle.js'),
     built('bundle/archive.js'),
     built('manifests/render.js'),
   ]);
-  const images = imagesForRole(bundle, host.role).filter(({ name }) => !UNUSED_IMAGES.includes(name));
+  const images = imagesForRole(bundle, host.role).filter(
+    (image) => !UNUSED_IMAGES.includes(image.name) && isNew(image),
+  );
   const archive = `${path}.images`;
   const copies = async function* () {
     for await (const chunk of imagesArchive(bundle, images)) yield Buffer.from(chunk);
@@ -54,10 +73,10 @@ async function writePayload({ bundle, config, host, extra, path }) {
     const { size } = await stat(from);
     await pipeline(createReadStream(from), tar.entry({ name: name.slice(1), mode, size }));
   };
-  for (const entry of filesForRole(bundle, host.role)) {
-    await file(entry.path, blobPath(bundle, entry.sha256), entry.mode);
+  for (const entry of filesForRole(bundle, host.role).filter(isNew)) {
+    await file(`${prefix}${entry.path}`, blobPath(bundle, entry.sha256), entry.mode);
   }
-  for (const [name, { content }] of renderHost(config, host)) {
+  for (const [name, { content }] of config === undefined ? [] : renderHost(config, host)) {
     if (PREPARED.test(name)) await text(name, content);
   }
   for (const [name, content] of Object.entries(extra)) await text(`${NODE_DIRECTORY}/${name}`, content);

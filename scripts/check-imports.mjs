@@ -11,15 +11,17 @@ const BELOW = ['engine', 'bundle', 'cluster', 'manifests', 'join', 'pki', 'host'
 /** Who may import whom; a folder may always import itself. With `(types)`: only `import type`. */
 const MAY_IMPORT = {
   bin: ['cli'],
-  cli: ['workflows', 'report', 'phases', 'lab', 'backup', ...BELOW],
+  cli: ['workflows', 'report', 'phases', 'lab', 'backup', 's3', 'web', ...BELOW],
   // src/index.ts and src/library.ts.
   library: ['workflows', 'phases', 'backup', ...BELOW],
-  workflows: ['phases', 'backup', ...BELOW],
+  workflows: ['phases', 'backup', 's3', 'web (types)', ...BELOW],
   phases: BELOW.map((layer) => (layer === 'host' ? 'host (types)' : layer)),
   engine: ['host (types)', 'errors'],
   report: ['engine (types)', 'errors'],
   lab: ['host', 'config (types)', 'errors'],
-  bundle: ['host (types)', 'archive', 'errors'],
+  bundle: ['host (types)', 'web', 'archive', 'errors'],
+  s3: ['web', 'errors'],
+  web: ['errors'],
   backup: ['cluster', 'archive', 'errors'],
   cluster: ['host (types)', 'errors'],
   host: ['archive', 'config (types)', 'errors'],

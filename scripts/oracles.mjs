@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { buildKubeadm } from '../dist/src/bundle/components.js';
 import { installTools, missingTools, requireReady } from '../dist/src/bundle/tools.js';
 
-const VERSIONS = ['v1.36.3', 'v1.35.4'];
+const VERSIONS = ['v1.36.3', 'v1.35.4', 'v1.34.4'];
 
 /** Builds what is missing and returns the directory with `<version>/kubeadm`. */
 export async function prepareOracles() {

@@ -32,6 +32,7 @@ export const RELEASES: Readonly<Record<string, Release>> = {
   'v1.36.3': { ...COMMON, etcd: '3.6.8-0', coredns: 'v1.14.2', pause: '3.10.2', agnhost: '2.63.0' },
   'v1.36.1': { ...COMMON, etcd: '3.6.8-0', coredns: 'v1.14.2', pause: '3.10.2', agnhost: '2.63.0' },
   'v1.35.4': { ...COMMON, etcd: '3.6.6-0', coredns: 'v1.13.1', pause: '3.10.1', agnhost: '2.59' },
+  'v1.34.4': { ...COMMON, etcd: '3.6.5-0', coredns: 'v1.12.1', pause: '3.10.1', agnhost: '2.56' },
 };
 
 /**

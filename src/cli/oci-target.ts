@@ -1,7 +1,7 @@
 import { caFilesOf, mirroredRegistry } from '../bundle/mirrors.js';
 import { type Registry, registryClient } from '../bundle/registry/client.js';
 import { parseReference } from '../bundle/registry/reference.js';
-import { webClient } from '../bundle/web/client.js';
+import { webClient } from '../web/client.js';
 import type { CliIO } from './command.js';
 import { webOptions } from './web-options.js';
 

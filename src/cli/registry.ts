@@ -66,7 +66,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   ),
   entry(
     'etcd snapshot',
-    'a verified copy of etcd, on this machine',
+    'a verified copy of etcd, on this machine or in a bucket',
     () => import('./commands/etcd-snapshot.js'),
   ),
   entry(

@@ -81,6 +81,10 @@ export function runOptions(
   };
 }
 
+/** With `--host` a session needs only these hosts: others may be away. */
+export const chosenHosts = ({ hosts }: Pick<UpgradeOptions, 'hosts'>): { hosts?: readonly string[] } =>
+  hosts === undefined ? {} : { hosts };
+
 /** What a run did, for people. */
 export function resultText({
   cluster,
@@ -93,6 +97,6 @@ export function resultText({
 }: UpgradeResult): string {
   const done = complete
     ? `${cluster} is at ${to}, from ${from}: ${changed} changes in ${duration(durationMs)}.`
-    : `${cluster} is on its way from ${from} to ${to}: ${changed} changes in ${duration(durationMs)}; hosts are left.`;
+    : `${cluster} is on its way from ${from} to ${to}: ${changed} changes in ${duration(durationMs)}; hosts are left.\nRun it again without --host for the rest.`;
   return snapshot === null ? done : `${done}\nSnapshot of etcd from before: ${snapshot}`;
 }

@@ -68,7 +68,7 @@ export async function upgradeTarget(values: TargetValues, io: CliIO): Promise<Up
   }
   const minor = /^v(\d+\.\d+)/.exec(to)?.[1] ?? '';
   if (!KNOWN_MINORS.includes(minor)) {
-    const known = KNOWN_MINORS.map((each) => `v${each}`).join(' and ');
+    const known = KNOWN_MINORS.map((each) => `v${each}`).join(', ');
     throw new KeelsonError('USAGE', `--to ${to}: this keelson knows Kubernetes ${known}`, {
       hint: 'name a release of these, or use a keelson that knows it',
     });

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { type Mirrors, NO_MIRRORS, readMirrors } from '../bundle/mirrors.js';
 import { credentialFiles, savedCredentials } from '../bundle/registry/credentials.js';
-import type { WebSettings } from '../bundle/web/client.js';
+import type { WebSettings } from '../web/client.js';
 import type { CliIO } from './command.js';
 
 /** Options of commands that talk to release sites and registries. */

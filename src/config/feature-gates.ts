@@ -1,12 +1,19 @@
 import type { ClusterConfiguration, EncryptionAlgorithm } from './types.js';
 
-/** kubeadm's InitFeatureGates by minor version (cmd/kubeadm/app/features at v1.35.4 and v1.36.3). */
+/** kubeadm's InitFeatureGates by minor version (cmd/kubeadm/app/features at v1.34.4, v1.35.4 and v1.36.3). */
 const GATES: Readonly<Record<string, readonly string[]>> = {
+  '1.34': [
+    'ControlPlaneKubeletLocalMode',
+    'NodeLocalCRISocket',
+    'PublicKeysECDSA',
+    'RootlessControlPlane',
+    'WaitForAllControlPlaneComponents',
+  ],
   '1.35': ['ControlPlaneKubeletLocalMode', 'NodeLocalCRISocket', 'PublicKeysECDSA', 'RootlessControlPlane'],
   '1.36': ['NodeLocalCRISocket', 'PublicKeysECDSA', 'RootlessControlPlane'],
 };
 
-/** Minor versions of Kubernetes that keelson knows the files and flags of: `1.35`, `1.36`. */
+/** Minor versions of Kubernetes that keelson knows the files and flags of: `1.34`, `1.35`, `1.36`. */
 export const KNOWN_MINORS: readonly string[] = Object.keys(GATES);
 
 /** Names of kubeadm's feature gates in a version such as `v1.36.3`; null for versions not known here. */

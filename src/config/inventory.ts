@@ -101,7 +101,8 @@ export function withAbsent(config: ClusterConfig, names: readonly string[]): Clu
   const { external, members } = config.cluster.etcd;
   if (external === undefined || members === undefined) return { ...config, hosts };
   const endpoints = memberEndpoints(hosts);
-  const etcd = { members, external: { ...external, endpoints, httpEndpoints: [...endpoints] } };
+  const http = external.httpEndpoints === undefined ? {} : { httpEndpoints: [...endpoints] };
+  const etcd = { members, external: { ...external, ...http, endpoints } };
   return { ...config, hosts, cluster: { ...config.cluster, etcd } };
 }
 

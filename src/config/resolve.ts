@@ -119,11 +119,21 @@ function resolveCluster(
     apiServer: defined(input.apiServer ?? {}) as ClusterConfiguration['apiServer'],
     controllerManager: defined(input.controllerManager ?? {}) as ClusterConfiguration['controllerManager'],
     scheduler: defined(input.scheduler ?? {}) as ClusterConfiguration['scheduler'],
-    etcd: resolveEtcd(etcd, hosts, certificatesDir),
+    etcd: withoutUnknown(resolveEtcd(etcd, hosts, certificatesDir), input.kubernetesVersion),
     dns: defined(dns ?? {}) as ClusterConfiguration['dns'],
     proxy: defined(proxy ?? {}) as ClusterConfiguration['proxy'],
     ...given('featureGates', input.featureGates),
   };
+}
+
+/** kubeadm of v1.34 has no httpEndpoints. */
+function withoutUnknown(
+  etcd: ClusterConfiguration['etcd'],
+  kubernetesVersion: string,
+): ClusterConfiguration['etcd'] {
+  if (etcd.external === undefined || !/^v?1\.34\./.test(kubernetesVersion)) return etcd;
+  const { httpEndpoints: _, ...external } = etcd.external;
+  return { ...etcd, external };
 }
 
 function resolveEtcd(

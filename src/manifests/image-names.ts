@@ -12,11 +12,12 @@ export interface CompanionTags {
 
 /**
  * Tags of the images beside Kubernetes itself, by minor version, as the kubeadm of that version has them
- * (its constants DefaultEtcdVersion, CoreDNSVersion, PauseVersion in 1.36.3 and 1.35.4).
+ * (its constants DefaultEtcdVersion, CoreDNSVersion, PauseVersion in 1.36.3, 1.35.4 and 1.34.4).
  */
 const COMPANIONS: Readonly<Record<string, CompanionTags>> = {
   '1.36': { etcd: '3.6.8-0', coredns: 'v1.14.2', pause: '3.10.2' },
   '1.35': { etcd: '3.6.6-0', coredns: 'v1.13.1', pause: '3.10.1' },
+  '1.34': { etcd: '3.6.5-0', coredns: 'v1.12.1', pause: '3.10.1' },
 };
 
 /** `1.36` of `v1.36.3`. */

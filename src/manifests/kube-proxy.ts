@@ -18,7 +18,7 @@ import { BOOTSTRAPPERS, clusterRoleBinding, configMapReader, group } from './rba
 import { environment } from './static-pods/pod.js';
 import { stringifyYaml } from './yaml.js';
 
-/** Shape of kubeproxy.config.k8s.io/v1alpha1 KubeProxyConfiguration, from its Go type in 1.35 and 1.36. */
+/** Shape of kubeproxy.config.k8s.io/v1alpha1 KubeProxyConfiguration, from its Go type in 1.34 to 1.36. */
 const SHAPE: ComponentShape = {
   zero: {
     bindAddress: '',

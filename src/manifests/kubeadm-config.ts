@@ -62,13 +62,17 @@ function uploadedConfiguration(config: ClusterConfig): unknown {
     controllerManager: component(cluster.controllerManager),
     scheduler: component(cluster.scheduler),
     controlPlaneEndpoint: cluster.controlPlaneEndpoint && controlPlaneUrl(config).slice('https://'.length),
-    etcd: uploadedEtcd(cluster.etcd),
+    etcd: uploadedEtcd(cluster),
   });
 }
 
-function uploadedEtcd({ local, external }: ClusterConfiguration['etcd']): object {
+function uploadedEtcd({ kubernetesVersion, etcd }: ClusterConfiguration): object {
+  const { local, external } = etcd;
   // What keelson runs on hosts of role etcd is external to kubeadm.
-  if (external !== undefined) return { external: { httpEndpoints: external.endpoints, ...external } };
+  if (external !== undefined) {
+    const { httpEndpoints = external.endpoints, ...known } = external;
+    return { external: isAtLeast(kubernetesVersion, '1.35') ? { ...known, httpEndpoints } : known };
+  }
   return { local: { ...local, extraEnvs: variables(local?.extraEnvs) } };
 }
 

@@ -10,7 +10,7 @@ import {
 import { isObject } from './json.js';
 import { stringifyYaml } from './yaml.js';
 
-/** Shape of kubelet.config.k8s.io/v1beta1 KubeletConfiguration, from its Go type in 1.35 and 1.36. */
+/** Shape of kubelet.config.k8s.io/v1beta1 KubeletConfiguration, from its Go type in 1.34 to 1.36. */
 const DURATIONS = [
   'authentication.webhook.cacheTTL',
   'authorization.webhook.cacheAuthorizedTTL',

@@ -1,5 +1,6 @@
 import type { Arg, ClusterConfig, ResolvedHost, Taint } from '../config/types.js';
 import { lastArgument, mergeArguments } from './component-arguments.js';
+import { isAtLeast, pauseImage } from './image-names.js';
 import { clusterKubeletConfiguration, type KubeletSurroundings } from './kubelet-configuration.js';
 import { applyPatches, type PatchFile } from './patches.js';
 import { stringifyYaml } from './yaml.js';
@@ -67,6 +68,9 @@ export function kubeletFlagsFile(
   const defaults: Arg[] = [];
   if (!hasInstanceConfiguration(config))
     defaults.push({ name: 'container-runtime-endpoint', value: criSocket });
+  // Kubelets of 1.35 and newer ask the runtime which image that is.
+  if (!isAtLeast(config.cluster.kubernetesVersion, '1.35'))
+    defaults.push({ name: 'pod-infra-container-image', value: pauseImage(config.cluster) });
   if (host.role === 'worker' && taints.length > 0) {
     defaults.push({ name: 'register-with-taints', value: taints.map(taintText).join(',') });
   }

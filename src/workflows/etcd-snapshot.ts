@@ -1,27 +1,26 @@
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type SnapshotContents, snapshotContents } from '../backup/contents.js';
+import type { SnapshotContents } from '../backup/contents.js';
 import { type Encryption, encryption } from '../backup/encryption.js';
 import { checkedSnapshot, type SnapshotDigest } from '../backup/snapshot-file.js';
 import { expiredSnapshots, snapshotName } from '../backup/snapshot-name.js';
-import { writeNew } from '../backup/write-new.js';
 import { type SnapshotStream, withSnapshot } from '../cluster/etcd-snapshot.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { endpointOf, etcdDoor, etcdOn } from '../phases/etcd-access.js';
 import type { EtcdMemberReport } from './etcd-problems.js';
 import { etcdStatus } from './etcd-status.js';
 import type { Session } from './session.js';
+import type { SnapshotPlace } from './snapshot-place.js';
 
 export interface SnapshotOptions {
-  /** Where the file goes, on this machine; made where it is missing. */
-  directory: string;
+  /** Where it goes. */
+  place: SnapshotPlace;
   encryption?: Encryption;
-  /** So many snapshots of this cluster stay in the directory; default all. */
+  /** So many snapshots of this cluster stay there; default all. */
   keep?: number;
 }
 
 export interface SnapshotResult {
   cluster: string;
+  /** Its path, or its address in a bucket. */
   file: string;
   /** The member that it was taken from. */
   member: string;
@@ -32,7 +31,7 @@ export interface SnapshotResult {
   /** Digest of the database, as etcd sent it and as it was compared. */
   sha256: string;
   encrypted: boolean;
-  /** What the file holds; null for an encrypted one, which is not read again. */
+  /** What the file holds; null for one that is encrypted or in a bucket, which is not read again. */
   contents: SnapshotContents | null;
   /** Older snapshots that were removed. */
   removed: string[];
@@ -48,7 +47,7 @@ export interface TakenSnapshot extends SnapshotStream {
 
 /**
  * Takes a snapshot of the leading etcd member, or of the most advanced one that answers, and writes it to a new
- * file on this machine of mode 0600, once its digest has been compared. Nothing changes on the hosts.
+ * file or object, once its digest has been compared. Nothing changes on the hosts.
  * @throws CONNECTION where no member answers, VERIFY for what arrived damaged, CONFLICT where the file exists
  */
 export async function takeSnapshot(session: Session, options: SnapshotOptions): Promise<SnapshotResult> {
@@ -59,11 +58,11 @@ export async function takeSnapshot(session: Session, options: SnapshotOptions): 
   return withTakenSnapshot(session, async (snapshot) => {
     const { member, revision } = snapshot;
     const name = snapshotName({ cluster, at: started, revision, encrypted: encrypt !== null });
-    const file = join(options.directory, name);
+    const { place, keep } = options;
     const arrival = arriving(snapshot, member);
-    await writeNew(file, encrypt === null ? arrival.chunks : encrypt(arrival.chunks));
+    const file = await place.write(name, encrypt === null ? arrival.chunks : encrypt(arrival.chunks));
     const { size, sha256 } = arrival.digest();
-    const contents = encrypt === null ? await snapshotContents(file) : null;
+    const contents = encrypt === null ? await place.contents(name) : null;
     return {
       cluster,
       file,
@@ -73,8 +72,7 @@ export async function takeSnapshot(session: Session, options: SnapshotOptions): 
       sha256,
       encrypted: encrypt !== null,
       contents,
-      removed:
-        options.keep === undefined ? [] : await removeExpired(options.directory, cluster, options.keep),
+      removed: keep === undefined ? [] : await removeExpired(place, cluster, keep),
       durationMs: context.now() - started,
     };
   });
@@ -154,8 +152,8 @@ export function arriving(
   };
 }
 
-async function removeExpired(directory: string, cluster: string, keep: number): Promise<string[]> {
-  const expired = expiredSnapshots(await readdir(directory), cluster, keep);
-  await Promise.all(expired.map((file) => rm(join(directory, file))));
+async function removeExpired(place: SnapshotPlace, cluster: string, keep: number): Promise<string[]> {
+  const expired = expiredSnapshots(await place.names(), cluster, keep);
+  await place.remove(expired);
   return expired;
 }

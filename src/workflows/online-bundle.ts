@@ -4,12 +4,12 @@ import type { Architecture } from '../bundle/lock.js';
 import { NO_MIRRORS, readMirrors } from '../bundle/mirrors.js';
 import type { Credentials } from '../bundle/registry/client.js';
 import { pullBundle } from '../bundle/upstream/pull.js';
-import type { WebSettings } from '../bundle/web/client.js';
 import { presentHosts } from '../config/inventory.js';
 import type { ClusterConfig } from '../config/types.js';
 import type { EngineEvent } from '../engine/events.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { corednsImage, etcdImage, pauseImage } from '../manifests/image-names.js';
+import type { WebSettings } from '../web/client.js';
 
 export interface OnlineOptions {
   bundleCache?: string;

@@ -13,8 +13,8 @@ import { type Registry, registryClient } from '../../src/bundle/registry/client.
 import { pullArtifact } from '../../src/bundle/registry/pull-artifact.js';
 import { generateBundleKey, publicKeys, signBundleFiles } from '../../src/bundle/signature.js';
 import { verifyBundle } from '../../src/bundle/verify.js';
-import { type WebClient, webClient } from '../../src/bundle/web/client.js';
 import { waitUntil } from '../../src/engine/wait.js';
+import { type WebClient, webClient } from '../../src/web/client.js';
 import { testTls } from './faulty-server.js';
 import { officialImages, VERSION } from './upstream-standin.js';
 

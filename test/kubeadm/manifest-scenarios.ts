@@ -208,7 +208,7 @@ export const MANIFEST_SCENARIOS: Readonly<
   },
   'a control plane that may be slow': { timeouts: { controlPlaneComponentHealthCheck: '12m5s' } },
   'the CRI socket among the flags': {
-    versions: ['v1.35.4'],
+    versions: ['v1.35.4', 'v1.34.4'],
     cluster: { featureGates: { NodeLocalCRISocket: false } },
     nodeRegistration: { criSocket: 'unix:///run/crio/crio.sock' },
   },

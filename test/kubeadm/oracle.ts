@@ -5,7 +5,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** The Kubernetes versions that differential tests run against, newest first. */
-export const ORACLE_VERSIONS = ['v1.36.3', 'v1.35.4'] as const;
+export const ORACLE_VERSIONS = ['v1.36.3', 'v1.35.4', 'v1.34.4'] as const;
 export type OracleVersion = (typeof ORACLE_VERSIONS)[number];
 
 export interface KubeadmRun {

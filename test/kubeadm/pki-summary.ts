@@ -45,7 +45,9 @@ function certificateSummary(pem: string, files: PkiFiles): Record<string, unknow
       const opaque = type === KEY_IDENTIFIER || type === AUTHORITY_KEY_IDENTIFIER;
       return { type, critical, value: opaque ? value.byteLength : Buffer.from(value).toString('hex') };
     }),
-    keyIdIsGos: info.isAuthority ? keyIdOf(certificate) === expectedKeyId(info.x509.publicKey) : undefined,
+    keyIdIsGos: info.isAuthority
+      ? expectedKeyIds(info.x509.publicKey).includes(keyIdOf(certificate) ?? '')
+      : undefined,
     authorityKeyIdIsAuthoritys:
       authorityKeyId === (info.isAuthority ? undefined : keyIdOf(new x509.X509Certificate(authority.pem))),
   };
@@ -55,9 +57,14 @@ function keyIdOf(certificate: x509.X509Certificate): string | undefined {
   return certificate.getExtension(x509.SubjectKeyIdentifierExtension)?.keyId;
 }
 
-/** Go's subject key identifier: the first 160 bits of the SHA-256 of the public key's bits (RFC 7093, method 1). */
-function expectedKeyId(publicKey: KeyObject): string {
-  return createHash('sha256').update(publicKeyBits(publicKey)).digest('hex').slice(0, 40);
+/**
+ * Go's subject key identifier: the first 160 bits of the SHA-256 of the public key's bits (RFC 7093, method 1); for
+ * programs of Go 1.24, such as kubeadm v1.34, their SHA-1 (RFC 5280, method 1).
+ */
+function expectedKeyIds(publicKey: KeyObject): string[] {
+  return ['sha256', 'sha1'].map((hash) =>
+    createHash(hash).update(publicKeyBits(publicKey)).digest('hex').slice(0, 40),
+  );
 }
 
 function authorityOf(issuer: string, files: PkiFiles) {

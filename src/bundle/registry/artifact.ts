@@ -3,13 +3,13 @@ import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { KeelsonError } from '../../errors/keelson-error.js';
+import type { WebResponse } from '../../web/client.js';
+import { expectContent } from '../../web/download.js';
+import { isPassing, type RetrySettings, retrying, TryLater } from '../../web/retry.js';
 import { type Bundle, blobPath } from '../bundle.js';
 import { INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE } from '../image.js';
 import { plainFiles } from '../lock.js';
 import { papersOf } from '../papers.js';
-import type { WebResponse } from '../web/client.js';
-import { expectContent } from '../web/download.js';
-import { isPassing, type RetrySettings, retrying, TryLater } from '../web/retry.js';
 import type { Registry } from './client.js';
 
 /** What makes a manifest one of a bundle: its layers are the papers, then the programs. */

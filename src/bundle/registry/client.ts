@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { KeelsonError } from '../../errors/keelson-error.js';
+import type { WebClient, WebRequest, WebResponse } from '../../web/client.js';
+import { download, expectContent } from '../../web/download.js';
+import { type RetrySettings, retrying } from '../../web/retry.js';
 import { INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE } from '../image.js';
 import type { Architecture } from '../lock.js';
-import type { WebClient, WebRequest, WebResponse } from '../web/client.js';
-import { download, expectContent } from '../web/download.js';
-import { type RetrySettings, retrying } from '../web/retry.js';
 import { type Challenge, parseChallenge } from './challenge.js';
 
 export interface Credentials {

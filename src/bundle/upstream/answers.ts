@@ -1,9 +1,9 @@
 import { KeelsonError } from '../../errors/keelson-error.js';
+import { type WebSettings, webClient } from '../../web/client.js';
 import type { Architecture } from '../lock.js';
 import { caFilesOf, type Mirrors, mirroredFile, mirroredRegistry } from '../mirrors.js';
 import { type Credentials, registryClient } from '../registry/client.js';
 import { parseReference } from '../registry/reference.js';
-import { type WebSettings, webClient } from '../web/client.js';
 import { upstreamRelease } from './release.js';
 import { upstreamFiles, upstreamImages } from './sources.js';
 

@@ -1,12 +1,12 @@
 import { stat } from 'node:fs/promises';
 import type pLimit from 'p-limit';
+import type { WebClient, WebSettings } from '../../web/client.js';
+import { expectContent } from '../../web/download.js';
+import { type RetrySettings, retrying } from '../../web/retry.js';
 import type { OnBundleEvent } from '../events.js';
 import type { Architecture } from '../lock.js';
 import { type Mirrors, mirroredFile } from '../mirrors.js';
 import { type Credentials, type Registry, smallBody } from '../registry/client.js';
-import type { WebClient, WebSettings } from '../web/client.js';
-import { expectContent } from '../web/download.js';
-import { type RetrySettings, retrying } from '../web/retry.js';
 import type { Versions } from './release.js';
 
 export interface PullOptions {

@@ -1,11 +1,11 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeelsonError } from '../../errors/keelson-error.js';
+import { download } from '../../web/download.js';
 import { hashFile } from '../cache.js';
 import { FILE_MODE, FILE_ROLES, FILE_TABLE } from '../file-table.js';
 import type { BundleFile } from '../lock.js';
 import { storeBlob } from '../store.js';
-import { download } from '../web/download.js';
 import { ask, isThere, type Pull, smallFile } from './pull-context.js';
 import type { UpstreamFile } from './sources.js';
 import { unpackPrograms } from './unpack.js';

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { openSnapshot } from '../../backup/open-snapshot.js';
 import { duration } from '../../report/table.js';
 import { type RestoreResult, restoreEtcd } from '../../workflows/etcd/restore.js';
@@ -8,6 +7,7 @@ import { defineCommand } from '../command.js';
 import { askFirst, requireAnswer } from '../confirmation.js';
 import { DECRYPT_OPTIONS, decryptionOf } from '../encryption-options.js';
 import { restorePlanText } from '../restore-text.js';
+import { S3_OPTIONS, withSnapshotFile } from '../s3-options.js';
 
 export const command = defineCommand({
   name: 'etcd restore',
@@ -16,11 +16,12 @@ export const command = defineCommand({
 made beside the old one, API servers and etcd are stopped, directories are exchanged, everything is started again.
 Everything that was written after the snapshot is lost. The old data stays beside the new, as member.before-restore-….
 Interrupted anywhere, it is ended by the same command. Hosts that are gone for good need state: absent in the file;
-hosts that are new join afterwards, by keelson apply.`,
+hosts that are new join afterwards, by keelson apply. The snapshot is a file, or s3://BUCKET/KEY.`,
   arguments: '<snapshot>',
   options: {
     ...CLUSTER_OPTIONS,
     ...DECRYPT_OPTIONS,
+    ...S3_OPTIONS,
     yes: { flags: '--yes', description: 'do not ask', kind: 'boolean' },
     dryRun: { flags: '--dry-run', description: 'show the plan and change nothing', kind: 'boolean' },
   },
@@ -32,28 +33,30 @@ hosts that are new join afterwards, by keelson apply.`,
       'look at it with --dry-run, then give --yes',
     );
     const config = await clusterConfig(options.config, io);
-    const snapshot = await openSnapshot(resolve(io.cwd, args[0] ?? ''), () => decryptionOf(options, io));
     const connections = { config, tolerant: true, bundleOptional: true };
-    const ended = await askFirst(options, io, {
-      look: () =>
-        withSession(
-          { options, io, global },
-          async ({ session }) => (await prepareRestore(session, snapshot)).plan,
-          { ...connections, quiet: true },
-        ),
-      text: restorePlanText,
-      question: () => `Replace what etcd of ${config.name} has?`,
-      refused: 'nothing was restored',
+    return withSnapshotFile(args[0] ?? '', options, io, async (file) => {
+      const snapshot = await openSnapshot(file, () => decryptionOf(options, io));
+      const ended = await askFirst(options, io, {
+        look: () =>
+          withSession(
+            { options, io, global },
+            async ({ session }) => (await prepareRestore(session, snapshot)).plan,
+            { ...connections, quiet: true },
+          ),
+        text: restorePlanText,
+        question: () => `Replace what etcd of ${config.name} has?`,
+        refused: 'nothing was restored',
+      });
+      if (ended !== null) return ended;
+      return withSession(
+        { options, io, global },
+        async ({ session }) => {
+          const result = await restoreEtcd(session, { snapshot, owner: ownerOf() });
+          return { data: result, text: resultText(result) };
+        },
+        connections,
+      );
     });
-    if (ended !== null) return ended;
-    return withSession(
-      { options, io, global },
-      async ({ session }) => {
-        const result = await restoreEtcd(session, { snapshot, owner: ownerOf() });
-        return { data: result, text: resultText(result) };
-      },
-      connections,
-    );
   },
 });
 

@@ -6,7 +6,7 @@ import { clusterConfig, PREFLIGHT_OPTIONS, withSession } from '../cluster-option
 import { defineCommand } from '../command.js';
 import { requireAnswer } from '../confirmation.js';
 import { outputDirectory } from '../output-path.js';
-import { RUN_OPTIONS, resultText, runOptions } from '../upgrade-run.js';
+import { chosenHosts, RUN_OPTIONS, resultText, runOptions } from '../upgrade-run.js';
 import { UPGRADE_OPTIONS, upgradeTarget } from '../upgrade-target.js';
 
 export const command = defineCommand({
@@ -66,7 +66,7 @@ of the cluster file are what the cluster is.`,
             previousBundle: before.cluster.kubernetesVersion === step.from ? before.spec.bundle : null,
             ignore: options.ignorePreflightErrors,
           }),
-        { config },
+        { config, ...chosenHosts(run) },
       );
       results.push(result);
       if (!result.complete) break;

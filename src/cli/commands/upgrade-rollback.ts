@@ -14,7 +14,7 @@ import { defineCommand } from '../command.js';
 import { requireAnswer } from '../confirmation.js';
 import { DECRYPT_OPTIONS, decryptionOf } from '../encryption-options.js';
 import { restorePlanText } from '../restore-text.js';
-import { RUN_OPTIONS, resultText, runOptions } from '../upgrade-run.js';
+import { chosenHosts, RUN_OPTIONS, resultText, runOptions } from '../upgrade-run.js';
 import { upgradeTarget } from '../upgrade-target.js';
 
 export const command = defineCommand({
@@ -89,7 +89,8 @@ whoever does not want to be asked has to say --restore-snapshot beside --yes.`,
         if (restored !== null) await restoreForRollback(session, { ...settings, snapshot: restored });
         return rollbackUpgrade(session, settings);
       },
-      { config: target.config },
+      // A restore is for all control planes at once.
+      { config: target.config, ...(restored === null ? chosenHosts(run) : {}) },
     );
     if (result.complete) await writeVersion(options.config, target.text, way.to, io);
     return { data: result, text: resultText(result) };

@@ -1,10 +1,11 @@
 import { nearest } from '../suggest.js';
 import type { Arg, ClusterConfig, ComponentConfig } from '../types.js';
 import type { KnownOptions } from './known-options.js';
+import { V1_34 } from './v1.34.js';
 import { V1_35 } from './v1.35.js';
 import { V1_36 } from './v1.36.js';
 
-const KNOWN: Readonly<Record<string, KnownOptions>> = { 'v1.35': V1_35, 'v1.36': V1_36 };
+const KNOWN: Readonly<Record<string, KnownOptions>> = { 'v1.34': V1_34, 'v1.35': V1_35, 'v1.36': V1_36 };
 
 /** Something in a configuration that a version does not take. */
 export interface UnknownOption {

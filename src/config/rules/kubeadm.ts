@@ -8,7 +8,7 @@ export const knownVersion: Rule = ({ ClusterConfiguration }, report) => {
   if (ClusterConfiguration === undefined) return;
   const [, minor = ''] = /^v?(\d+\.\d+)/.exec(ClusterConfiguration.kubernetesVersion) ?? [];
   if (KNOWN_MINORS.includes(minor)) return;
-  const known = KNOWN_MINORS.map((each) => `v${each}`).join(' and ');
+  const known = KNOWN_MINORS.map((each) => `v${each}`).join(', ');
   const message = `this keelson knows Kubernetes ${known}: write a release of these, or use a keelson that knows v${minor}`;
   report('ClusterConfiguration', ['kubernetesVersion'], message);
 };

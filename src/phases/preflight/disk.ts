@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { filesForRole, imagesForRole } from '../../bundle/bundle.js';
 import { memberSettings } from '../../config/inventory.js';
+import { STATE_DIR } from '../../engine/journal.js';
 import { quote } from '../../host/quote.js';
 import { ON_DEMAND_IMAGES } from '../blobs.js';
 import {
@@ -57,6 +58,10 @@ function evictionBytes({ config }: Subject, signal: string, total: number): numb
 interface Need {
   directory: string;
   bytes: number;
+  /** An upgrade brings it to the host's store first, and takes it from there without another copy where it can. */
+  stored?: true;
+  /** On one filesystem with this directory it costs nothing. */
+  sharedWith?: string;
 }
 
 /** What an apply brings to the host, by directory; what is there already costs nothing. */
@@ -69,7 +74,7 @@ export function needsOf(
   const bundle = { dir: '', lock };
   const needs: Need[] = filesForRole(bundle, host.role)
     .filter((file) => files.get(file.path) !== file.size)
-    .map((file) => ({ directory: posix.dirname(file.path), bytes: file.size }));
+    .map((file) => ({ directory: posix.dirname(file.path), bytes: file.size, stored: true }));
   const sent = new Set(blobs);
   for (const image of imagesForRole(bundle, host.role)) {
     if (ON_DEMAND_IMAGES.includes(image.name)) continue;
@@ -86,9 +91,14 @@ export function needsOf(
   return needs;
 }
 
+const storedOf = (needs: readonly Need[]): Need[] =>
+  needs
+    .filter(({ stored }) => stored === true)
+    .map(({ directory, bytes }) => ({ directory: STATE_DIR, bytes, sharedWith: directory }));
+
 function directoriesOf(target: Target): string[] {
   const needed = needsOf(target, new Map(), new Set()).map(({ directory }) => directory);
-  return [...new Set([CONTAINERD, KUBELET, ...needed])];
+  return [...new Set([CONTAINERD, KUBELET, STATE_DIR, ...needed])];
 }
 
 interface FileSystem {
@@ -136,7 +146,8 @@ done`,
         return [line.slice(at + 1), Number(line.slice(0, at))];
       }),
     );
-    const needs = needsOf(subject, present, new Set(linesOf(subject, 'blobs')));
+    const brought = needsOf(subject, present, new Set(linesOf(subject, 'blobs')));
+    const needs = [...brought, ...(subject.member ? storedOf(brought) : [])];
     const outcomes = fileSystems(linesOf(subject, 'space')).flatMap((fs) =>
       fileSystemOutcome(subject, fs, needs),
     );
@@ -145,7 +156,11 @@ done`,
 });
 
 function fileSystemOutcome(subject: Subject, fs: FileSystem, needs: readonly Need[]): Outcome[] {
-  const here = needs.filter(({ directory }) => fs.directories.includes(directory));
+  const here = needs.filter(
+    ({ directory, sharedWith }) =>
+      fs.directories.includes(directory) &&
+      (sharedWith === undefined || !fs.directories.includes(sharedWith)),
+  );
   // A member has its etcd data; its growth is not what an apply brings.
   const coming = here.filter(
     ({ directory }) =>

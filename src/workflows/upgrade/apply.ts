@@ -1,4 +1,4 @@
-import { memberHosts, presentHosts } from '../../config/inventory.js';
+import { controlPlanes, memberHosts, presentHosts } from '../../config/inventory.js';
 import type { Emit } from '../../engine/events.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { takeSnapshot } from '../etcd-snapshot.js';
@@ -6,18 +6,21 @@ import { refuseLocked, withLock } from '../lock.js';
 import { findingsTable } from '../preflight.js';
 import { observeTrust } from '../require.js';
 import type { Session } from '../session.js';
+import { directoryPlace } from '../snapshot-place.js';
 import { awaitWindow, mayBegin } from './gate.js';
 import { awaitCluster } from './health.js';
 import { hostTurn, isBack } from './host-turn.js';
+import { withLostHost } from './lost.js';
+import { planesLeft, refuseOutOfTurn } from './order.js';
 import type { Hop } from './path.js';
 import { refusePaused } from './pause.js';
 import { ADDON_PHASES, TOOL_PHASES, UPGRADE_PHASES } from './phases.js';
 import { planUpgrade } from './plan.js';
 import { pruneHost } from './prune.js';
-import { readRecord, removeRecord, type UpgradeRecord, writeRecord } from './record.js';
+import { readRecord, removeRecord, stepAgain, type UpgradeRecord, writeRecord } from './record.js';
 import { runStepTasks, type Step, stepJournal, tasksOf } from './run.js';
 import { stage } from './stage.js';
-import { type DrainSettings, upgradeWorkers, waveSize } from './waves.js';
+import { type DrainSettings, uncordonLeft, upgradeWorkers, waveSize } from './waves.js';
 import type { MaintenanceWindow } from './window.js';
 
 export interface UpgradeOptions {
@@ -62,6 +65,7 @@ export interface UpgradeResult {
  * question being back where it was; LOCKED; ABORTED, also while it is paused and where its window closes
  */
 export async function applyUpgrade(session: Session, options: UpgradeOptions): Promise<UpgradeResult> {
+  await reachPlanes(session);
   await refuseLocked(session);
   await refusePaused(session);
   return withLock(session, { owner: options.owner, run: 'upgrade apply' }, async () => {
@@ -69,6 +73,11 @@ export async function applyUpgrade(session: Session, options: UpgradeOptions): P
     const record = await recordOf(session, options);
     return runStep(session, record, options);
   });
+}
+
+/** Lock, pause and record are on all control planes that answer, also on those that a run leaves alone. */
+export async function reachPlanes(session: Session): Promise<void> {
+  await session.reach(controlPlanes(session.context.config).map(({ name }) => name));
 }
 
 /** The step to take: the one that is under way, or a new one. */
@@ -89,6 +98,7 @@ async function recordOf(
     });
   }
   const { from, path, findings } = await planUpgrade(session, ignore === undefined ? {} : { ignore });
+  const again = stepAgain(known, { from, to });
   if (path.length > 1) {
     throw new KeelsonError(
       'CONFLICT',
@@ -110,6 +120,7 @@ async function recordOf(
       },
     );
   }
+  if (again !== null) return again;
   const at = new Date(session.context.now()).toISOString();
   return {
     formatVersion: 1,
@@ -152,10 +163,12 @@ export async function runStep(
   emit({ type: 'run-started', run: `${run} ${hop.from} → ${hop.to}`, hosts: names, tasks: names.length });
   let ok = false;
   try {
+    await refuseOutOfTurn(session, { hop, direction: record.direction, names });
     const current = await begun(step, record, names, options);
     if (record.direction === 'upgrade') {
       await controlPlanesTurn(step, names, current);
-      await addons(step);
+      // Add-ons are for the newest API servers only.
+      if ((await planesLeft(session, { hop, direction: 'upgrade', names })).length === 0) await addons(step);
       await workersTurn(step, names, options);
     } else {
       await addons(step);
@@ -172,6 +185,8 @@ export async function runStep(
       snapshot: current.snapshot,
       durationMs: context.now() - started,
     };
+  } catch (error) {
+    throw withLostHost(step, error);
   } finally {
     emit({ type: 'run-finished', run, ok, changed, durationMs: context.now() - started });
   }
@@ -189,7 +204,7 @@ async function begun(
   const due = record.snapshot === null && snapshotDirectory !== null && record.direction === 'upgrade';
   const snapshot = async () => {
     if (!due || memberHosts(context.config).length === 0) return record.snapshot;
-    const taken = await takeSnapshot(session, { directory: snapshotDirectory });
+    const taken = await takeSnapshot(session, { place: directoryPlace(snapshotDirectory) });
     emit({ type: 'note', host: taken.member, level: 'info', text: `snapshot of etcd: ${taken.file}` });
     return taken.file;
   };
@@ -218,7 +233,8 @@ async function controlPlanesTurn(step: Step, names: readonly string[], record: U
     } catch (error) {
       // Where nothing is changed, nothing is under way.
       const untouched = done === 0 && isBack(error);
-      if (untouched && record.direction === 'upgrade') await removeRecord(session);
+      if (untouched && record.again) await writeRecord(session, doneOf(record));
+      else if (untouched && record.direction === 'upgrade') await removeRecord(session);
       throw error;
     }
   }
@@ -249,6 +265,7 @@ async function workersTurn(step: Step, names: readonly string[], options: Upgrad
       drain: drains ? options.drainSettings : null,
     },
   );
+  await uncordonLeft(step, workers);
 }
 
 /** kubectl and kubeadm, and the record; false while hosts are left. */
@@ -256,9 +273,17 @@ async function ended(step: Step, names: readonly string[], record: UpgradeRecord
   const { session } = step;
   await runStepTasks(step, TOOL_PHASES, await tasksOf(session, TOOL_PHASES, names));
   await awaitCluster(step.session.context);
+  const seen = session.context.inventory.map(({ name }) => name);
+  if (presentHosts(session.context.config).some(({ name }) => !seen.includes(name))) return false;
   const left = await tasksOf(session, UPGRADE_PHASES);
   if (left.length > 0) return false;
-  await writeRecord(session, { ...record, state: 'done' });
+  // Hosts that followed to the version of all others are no way that could be taken back.
+  if (record.from === record.to) await removeRecord(session);
+  else await writeRecord(session, doneOf(record));
   await Promise.all(names.map((name) => pruneHost(step, name)));
   return true;
+}
+
+function doneOf({ again: _, ...record }: UpgradeRecord): UpgradeRecord {
+  return { ...record, state: 'done' };
 }

@@ -1,5 +1,5 @@
 import type { ClusterClient, KubeObject } from '../../cluster/client.js';
-import { controlPlanes, memberHosts } from '../../config/inventory.js';
+import { controlPlanes, memberHosts, nodeHosts } from '../../config/inventory.js';
 import { knownOptions, unknownOptions } from '../../config/known-options/unknown.js';
 import { toKeelsonError } from '../../errors/keelson-error.js';
 import { localApi } from '../../phases/local-api.js';
@@ -46,11 +46,17 @@ interface Condition {
 
 async function healthFindings({ context }: Session, client: ClusterClient): Promise<Finding[]> {
   const [readiness, nodes] = await Promise.all([apiReadiness(context), client.list('/api/v1/nodes')]);
+  const ours = new Set(context.inventory.map(({ name }) => context.hostNamed(name).nodeRegistration.name));
+  const others = new Set(nodeHosts(context.config).map(({ nodeRegistration }) => nodeRegistration.name));
   const down = nodes.flatMap((node): Finding[] => {
     const conditions = (node.status as { conditions?: Condition[] } | undefined)?.conditions ?? [];
     const ready = conditions.find(({ type }) => type === 'Ready');
     if (ready?.status === 'True') return [];
     const message = `the node is not Ready: ${ready?.message ?? 'no condition yet'}`;
+    if (!ours.has(node.metadata.name) && others.has(node.metadata.name)) {
+      const remedy = 'this run leaves it alone; it comes later';
+      return [{ host: node.metadata.name, ...warning('NodeReady', message, remedy) }];
+    }
     return [{ host: node.metadata.name, ...error('NodeReady', message, 'bring the node back first') }];
   });
   if (readiness === 'ok') return down;

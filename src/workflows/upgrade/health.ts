@@ -4,7 +4,7 @@ import { durationMs } from '../../config/go-duration.js';
 import { hostNamed, timeoutsOf } from '../../config/inventory.js';
 import type { ClusterConfig } from '../../config/types.js';
 import { type Condition, waitUntil } from '../../engine/wait.js';
-import { KeelsonError, toKeelsonError } from '../../errors/keelson-error.js';
+import { toKeelsonError } from '../../errors/keelson-error.js';
 import type { Host } from '../../host/types.js';
 import { lastArgument } from '../../manifests/component-arguments.js';
 import type { PhaseContext } from '../../phases/context.js';
@@ -13,18 +13,8 @@ import { withHostEvidence, withPodEvidence } from '../../phases/evidence.js';
 import { localApi } from '../../phases/local-api.js';
 import { nodeRef } from '../../phases/nodes/cordon.js';
 import { unready } from '../../phases/wait/ready.js';
-import { manifestPath, type StaticPod } from './keep.js';
-
-/** A container that ended so often will not come up by itself. */
-const CRASHES = 2;
-
-/** How often a container of the manifest as it is now was started again, and the last line of the start before. */
-const crashesOf = (pod: StaticPod) =>
-  `d=$(ls -td /var/log/pods/kube-system_${pod}-*/${pod} 2>/dev/null | head -n 1)
-[ -n "$d" ] && [ "$d" -nt ${manifestPath(pod)} ] || exit 0
-newest=$(ls "$d" | grep -x '[0-9]*.log' | sort -n | tail -n 1)
-echo "\${newest%.log}"
-cut -d' ' -f4- "$d/$((\${newest%.log} - 1)).log" 2>/dev/null | grep -iE 'err|fatal|panic' | tail -n 1 | cut -c1-300`;
+import { refuseCrashing, refuseCrashingKubelet } from './crashes.js';
+import type { StaticPod } from './keep.js';
 
 /** `ok`, or what is wrong with one component on its host. Retryable errors are thrown. */
 async function stateOf(context: PhaseContext, host: Host, pod: StaticPod, version: string): Promise<string> {
@@ -96,17 +86,7 @@ export async function awaitPods(
       }),
     );
     const open = states.filter(({ state }) => state !== 'ok');
-    for (const { pod } of open) {
-      const seen = await host.read({ probes: { crashes: crashesOf(pod) } });
-      const [count = '', ...said] = (seen.probes.get('crashes')?.stdout ?? '').trim().split('\n');
-      if (Number(count) >= CRASHES) {
-        const last = said.join(' ').trim();
-        throw new KeelsonError('DEADLINE', `${pod} keeps ending${last === '' ? '' : `: ${last}`}`, {
-          host: host.name,
-          hint: `on ${host.name}: the newest log of ${pod} in /var/log/containers`,
-        });
-      }
-    }
+    for (const { pod } of open) await refuseCrashing(host, pod);
     return { met: open.length === 0, state: open.map(({ pod, state }) => `${pod}: ${state}`).join('; ') };
   };
   try {
@@ -134,7 +114,7 @@ interface NodeStatus {
 
 /**
  * Waits until a host's node is Ready with a kubelet of a version. Hosts of role etcd are no nodes.
- * @throws DEADLINE with the first cause
+ * @throws DEADLINE with the first cause, early where the kubelet keeps ending
  */
 export async function awaitNode(context: PhaseContext, host: Host, version: string): Promise<void> {
   const { role, nodeRegistration } = context.hostNamed(host.name);
@@ -155,6 +135,8 @@ export async function awaitNode(context: PhaseContext, host: Host, version: stri
       intervalMs: 150,
       signal: context.signal,
       hint: `on ${host.name}: journalctl -u kubelet`,
+      guard: () => refuseCrashingKubelet(host),
+      guardMs: 5_000,
       onState: (last) =>
         context.emit({ type: 'waiting', phase: 'upgrade', host: host.name, for: 'the node', last }),
     });

@@ -17,6 +17,7 @@ import {
 } from './keep.js';
 import { minorsBetween } from './path.js';
 import { KUBELET_PHASES, RUNTIME_PHASES, STATIC_POD_PHASES } from './phases.js';
+import { refuseFullDisk } from './room.js';
 import { runStepTasks, type Step, tasksOf } from './run.js';
 import { type Manifests, replaceStaticPods } from './static-pods.js';
 
@@ -34,6 +35,7 @@ export async function hostTurn(step: Step, name: string): Promise<number> {
   const tasks = await tasksOf(session, phases, [name]);
   const own = (part: typeof phases) =>
     tasks.filter((task) => task.host === name && part.some((phase) => phase.name === task.phase));
+  if (tasks.length > 0) await refuseFullDisk(context, host);
   await keepPrevious(context, host, hop);
   try {
     const runtime = await runStepTasks(step, RUNTIME_PHASES, own([...RUNTIME_PHASES]));

@@ -57,14 +57,15 @@ echo kept
 
 /**
  * Arguments: paths of text files but manifests. Those that were kept come back, those that were not there go.
- * Prints the paths that changed.
+ * Prints the paths that changed. On a full disk a copy is a second name of the file that was kept.
  */
 const RESTORE_TEXTS = `set -e
 dir=${PREVIOUS_DIR}/files
 for path in "$@"; do
   if [ -f "$dir$path" ]; then
     cmp -s "$dir$path" "$path" && continue
-    cp -p "$dir$path" "$path.keelson" && mv -f "$path.keelson" "$path"
+    cp -p "$dir$path" "$path.keelson" || { rm -f "$path.keelson"; ln "$dir$path" "$path.keelson"; }
+    mv -f "$path.keelson" "$path"
     echo "$path"
   elif [ -f "$path" ]; then
     rm -f "$path"

@@ -3,10 +3,12 @@ import { controlPlanes, nodeHosts } from '../../config/inventory.js';
 import type { Plan } from '../../engine/types.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { type Finding, warning } from '../../phases/preflight/check.js';
+import { withIgnored } from '../../phases/preflight/ignore.js';
 import { clusterApi } from '../cluster-api.js';
 import { makePlan } from '../plan.js';
 import type { Session } from '../session.js';
 import { upgradeFindings } from './findings.js';
+import { imageFindings } from './manifest-images.js';
 import { type Hop, upgradePath } from './path.js';
 import { readRecord, type UpgradeRecord } from './record.js';
 import { skewFindings } from './skew.js';
@@ -61,6 +63,10 @@ export async function planUpgrade(session: Session, options: UpgradePlanOptions 
     path.length <= 1 ? makePlan(session) : null,
     readRecord(session),
   ]);
+  const images = withIgnored(await imageFindings(session, plan?.tasks ?? []), () => [
+    ...config.spec.ignorePreflightErrors,
+    ...(options.ignore ?? []),
+  ]);
   const versions = onHosts.flat();
   const managed = new Map(nodeHosts(config).map((host) => [host.nodeRegistration.name, host.name]));
   const kubelets = nodes.map((node) => {
@@ -84,7 +90,12 @@ export async function planUpgrade(session: Session, options: UpgradePlanOptions 
     to,
     path,
     versions: [...versions, ...foreign, ...addons],
-    findings: [...underWay(record), ...skewFindings({ apiServers, kubelets: known }, path), ...findings],
+    findings: [
+      ...underWay(record),
+      ...skewFindings({ apiServers, kubelets: known }, path),
+      ...images,
+      ...findings,
+    ],
     plan,
   };
 }

@@ -21,6 +21,8 @@ export interface UpgradeRecord {
   bundle: string | null;
   /** Of a rollback that takes etcd back to the snapshot too: whether that is done. */
   restore?: 'pending' | 'done';
+  /** It was done before, and is made again for hosts that are behind. */
+  again?: true;
 }
 
 /** The newest record that any control plane has; null where none has one. */
@@ -34,6 +36,19 @@ export async function readRecord(session: Session): Promise<UpgradeRecord | null
   );
   const [newest] = records.filter((record) => record !== null).sort((a, b) => (a.at < b.at ? 1 : -1));
   return newest ?? null;
+}
+
+/**
+ * The upgrade that has led to a version, where that is to be made again: a host that is behind follows, and the way
+ * back stays known. null where another step is to be taken, or none has led there. Pure.
+ * @param from version that the cluster was last brought to as a whole
+ */
+export function stepAgain(
+  known: UpgradeRecord | null,
+  { from, to }: { from: string; to: string },
+): UpgradeRecord | null {
+  if (from !== to || known?.direction !== 'upgrade' || known.to !== to) return null;
+  return { ...known, state: 'under-way', again: true };
 }
 
 function recordIn(text: string, host: string): UpgradeRecord {

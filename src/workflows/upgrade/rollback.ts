@@ -2,7 +2,7 @@ import { KeelsonError } from '../../errors/keelson-error.js';
 import { refuseLocked, withLock } from '../lock.js';
 import { observeTrust } from '../require.js';
 import type { Session } from '../session.js';
-import { runStep, type UpgradeOptions, type UpgradeResult } from './apply.js';
+import { reachPlanes, runStep, type UpgradeOptions, type UpgradeResult } from './apply.js';
 import { minorsBetween, parseVersion } from './path.js';
 import { refusePaused } from './pause.js';
 import { readRecord, type UpgradeRecord } from './record.js';
@@ -62,6 +62,7 @@ export function storeObstacle(
  * @throws CONFLICT where there is nothing to take back; otherwise as `applyUpgrade`
  */
 export async function rollbackUpgrade(session: Session, options: UpgradeOptions): Promise<UpgradeResult> {
+  await reachPlanes(session);
   await refuseLocked(session);
   await refusePaused(session);
   return withLock(session, { owner: options.owner, run: 'upgrade rollback' }, async () => {

@@ -3,7 +3,7 @@ import { KeelsonError } from '../../errors/keelson-error.js';
 import { clusterApi } from '../cluster-api.js';
 import type { Session } from '../session.js';
 import { type Hop, upgradePath } from './path.js';
-import { readRecord } from './record.js';
+import { readRecord, stepAgain } from './record.js';
 import { clusterVersion } from './versions.js';
 
 /**
@@ -29,5 +29,5 @@ export async function stepsTo(session: Session, to: string): Promise<Hop[]> {
   }
   const path = upgradePath(from, to, available);
   // Hosts may still be behind, one that was replaced meanwhile for example.
-  return path.length > 0 ? path : [{ from, to }];
+  return path.length > 0 ? path : [{ from: stepAgain(record, { from, to })?.from ?? from, to }];
 }

@@ -75,9 +75,13 @@ async function workerTurn(step: Step, name: string, drain: DrainSettings | null)
   const node = context.hostNamed(name).nodeRegistration.name;
   if (drain !== null) await drained(step, client, name, node, drain);
   try {
-    return await hostTurn(step, name);
-  } finally {
+    const changed = await hostTurn(step, name);
     await uncordoned(client, node);
+    return changed;
+  } catch (error) {
+    // One that is lost gets no new pods; the next run goes on with it.
+    if (toKeelsonError(error).code !== 'CONNECTION') await uncordoned(client, node).catch(() => undefined);
+    throw error;
   }
 }
 
@@ -101,10 +105,34 @@ async function drained(step: Step, client: ClusterClient, host: string, name: st
     });
     const durationMs = context.now() - started;
     emit({ type: 'task-finished', phase: 'node/drain', host, durationMs, changes: pods });
-  } catch (error) {
+  } catch (thrown) {
+    const error = toKeelsonError(thrown);
+    // Where someone asked to stop, the next run begins with this node anyway.
     await uncordoned(client, name);
-    throw toKeelsonError(error).within({ host });
+    if (error.code !== 'DEADLINE') throw error.within({ host });
+    throw new KeelsonError(
+      'DEADLINE',
+      `${host} is not upgraded, because its pods do not leave: ${error.message}`,
+      {
+        host,
+        phase: 'node/drain',
+        hint: `${host} takes pods again. Let the budget allow a pod to go (more replicas), move the pods yourself, or give --no-drain to leave them where they are; then run the same command again: it goes on with ${host}`,
+        cause: error,
+        details: error.details,
+      },
+    );
   }
+}
+
+/**
+ * Lets nodes take pods again that an interrupted run has upgraded and left cordoned.
+ * @param hosts names of workers
+ */
+export async function uncordonLeft({ session }: Step, hosts: readonly string[]): Promise<void> {
+  const { context } = session;
+  const client = context.api();
+  if (client === null) return;
+  await Promise.all(hosts.map((name) => uncordoned(client, context.hostNamed(name).nodeRegistration.name)));
 }
 
 async function uncordoned(client: ClusterClient, name: string): Promise<void> {

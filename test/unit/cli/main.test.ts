@@ -100,7 +100,7 @@ describe('every command', () => {
       expect(command.name).toBe(name);
       expect(command.summary).toBe(entry.summary);
       for (const option of Object.values(command.options)) {
-        expect(option.flags).toMatch(/^(-\w, )?--[a-z][a-z-]*( <[\w|-]+>)?$/);
+        expect(option.flags).toMatch(/^(-\w, )?--[a-z][a-z0-9-]*( <[\w|-]+>)?$/);
         expect(option.description).not.toBe('');
       }
     },

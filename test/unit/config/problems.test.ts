@@ -249,13 +249,13 @@ const TABLE: Record<string, [text: string, lines: string[]][]> = {
     [
       stream(CLUSTER, KUBEADM.replace('v1.36.3', 'v1.99.0')),
       [
-        '11:20 kubernetesVersion: this keelson knows Kubernetes v1.35 and v1.36: write a release of these, or use a keelson that knows v1.99',
+        '11:20 kubernetesVersion: this keelson knows Kubernetes v1.34, v1.35, v1.36: write a release of these, or use a keelson that knows v1.99',
       ],
     ],
     [
       stream(CLUSTER, KUBEADM.replace('v1.36.3', '1.3.6')),
       [
-        '11:20 kubernetesVersion: this keelson knows Kubernetes v1.35 and v1.36: write a release of these, or use a keelson that knows v1.3',
+        '11:20 kubernetesVersion: this keelson knows Kubernetes v1.34, v1.35, v1.36: write a release of these, or use a keelson that knows v1.3',
       ],
     ],
     [

@@ -83,4 +83,19 @@ describe('DiskSpace', () => {
     };
     expect(problems(judged({ member: true, probes }))).toEqual(['warning DiskSpace']);
   });
+
+  it('counts what an upgrade brings to the host’s store, where that is on another filesystem', () => {
+    const probes = (store: number, storeFree: number) => ({
+      space: `${all(9000, 9999)}${at(store, storeFree, 9999, '/var/lib/keelson')}`,
+      blobs: `${'2'.repeat(64)}\n`,
+    });
+    expect(problems(judged({ member: true, probes: probes(2, 60) }))).toEqual([]);
+    expect(problems(judged({ member: true, probes: probes(2, 59) }))).toEqual(['error DiskSpace']);
+    expect(problems(judged({ probes: probes(2, 0) }))).toEqual([]);
+    // On one filesystem a binary in use and its place in the store share their space.
+    const shared = all(60, 9999).replaceAll('/var/lib/etcd', '/var/lib/keelson');
+    expect(problems(judged({ member: true, probes: { ...probes(1, 0), space: shared } }))).toEqual([
+      'warning DiskSpace',
+    ]);
+  });
 });

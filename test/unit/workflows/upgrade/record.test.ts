@@ -3,6 +3,7 @@ import {
   readRecord,
   refuseUnderWay,
   removeRecord,
+  stepAgain,
   writeRecord,
 } from '../../../../src/workflows/upgrade/record.js';
 import { rollbackUpgrade, wayBack } from '../../../../src/workflows/upgrade/rollback.js';
@@ -36,6 +37,15 @@ describe('the record of an upgrade', () => {
     });
     await writeRecord(session, { ...STEP, state: 'done' });
     await expect(refuseUnderWay(session)).resolves.toBeUndefined();
+  });
+
+  it('still knows the way back where the version is asked for that is there', () => {
+    const done = { ...STEP, formatVersion: 1, state: 'done', at: '2026-11-23T12:00:00Z' } as const;
+    const there = { from: 'v1.36.3', to: 'v1.36.3' };
+    expect(stepAgain(done, there)).toMatchObject({ from: 'v1.36.1', to: 'v1.36.3', state: 'under-way' });
+    expect(stepAgain(null, there)).toBeNull();
+    expect(stepAgain(done, { from: 'v1.36.1', to: 'v1.36.3' })).toBeNull();
+    expect(stepAgain({ ...done, direction: 'rollback' }, there)).toBeNull();
   });
 });
 

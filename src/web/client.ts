@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { rootCertificates } from 'node:tls';
 import type { Dispatcher } from 'undici';
-import { KeelsonError } from '../../errors/keelson-error.js';
+import { KeelsonError } from '../errors/keelson-error.js';
 
 export interface WebSettings {
   /** As in the environment: `http://proxy:3128`; '' or undefined for none. */
@@ -17,10 +17,12 @@ export interface WebSettings {
 }
 
 export interface WebRequest {
-  method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH';
+  method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   headers?: Readonly<Record<string, string>>;
   body?: Buffer | Readable;
   signal?: AbortSignal | undefined;
+  /** Bytes of an answer that are held for whoever reads it slowly; default undici's 64 KiB. */
+  held?: number;
 }
 
 export interface WebResponse {
@@ -64,6 +66,7 @@ export function webClient(settings: WebSettings = {}): WebClient {
         headers: { 'user-agent': 'keelson', ...options.headers },
         body: options.body ?? null,
         ...(signal === undefined ? {} : { signal }),
+        ...(options.held === undefined ? {} : { highWaterMark: options.held }),
       });
       const headers = Object.entries(answer.headers).map(([name, value]) => [name, [value].flat()[0] ?? '']);
       return {

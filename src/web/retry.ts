@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { KeelsonError } from '../../errors/keelson-error.js';
+import { KeelsonError } from '../errors/keelson-error.js';
 
 export interface RetrySettings {
   /** How often something is tried in all; default 6. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { retryAfterMs, retrying, TryLater } from '../../../../src/bundle/web/retry.js';
-import { KeelsonError } from '../../../../src/errors/keelson-error.js';
+import { KeelsonError } from '../../../src/errors/keelson-error.js';
+import { retryAfterMs, retrying, TryLater } from '../../../src/web/retry.js';
 
 const busy = () => new TryLater(new KeelsonError('CONNECTION', 'busy'), undefined);
 

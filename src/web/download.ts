@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { chmod, type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { KeelsonError } from '../../errors/keelson-error.js';
+import { KeelsonError } from '../errors/keelson-error.js';
 import { failure, type WebResponse } from './client.js';
 import { isPassing, type RetrySettings, retrying, TryLater } from './retry.js';
 
