@@ -5,6 +5,7 @@ import type { ClusterConfig } from '../config/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import type { ConnectOptions } from '../host/settings.js';
 import { generateCertificateKey, parseCertificateKey } from '../join/certificate-key.js';
+import type { AuthorityKey } from '../phases/trust-store.js';
 import type { Reporter } from '../report/lines.js';
 import { reporterFor } from '../report/reporter.js';
 import { ownerOf } from '../workflows/lock.js';
@@ -236,6 +237,7 @@ export async function withSession<T>(
     tolerant?: boolean;
     bundleOptional?: boolean;
     certificateKey?: string;
+    authorityKeys?: readonly AuthorityKey[];
     bundle?: string | undefined;
     /** Where no bundle is named, one is fetched or built; else one at hand is all that is looked for. */
     obtainBundle?: boolean;
@@ -262,6 +264,7 @@ export async function withSession<T>(
       ...(options.hosts === undefined ? {} : { hosts: options.hosts }),
       ...(options.tolerant === undefined ? {} : { tolerant: options.tolerant }),
       ...(options.bundleOptional === undefined ? {} : { bundleOptional: options.bundleOptional }),
+      ...(options.authorityKeys === undefined ? {} : { authorityKeys: options.authorityKeys }),
       ...(options.certificateKey === undefined ? {} : { certificateKey: options.certificateKey }),
       bundleCache: cacheDir(io),
       ...(config.spec.bundle === 'online' ? await onlineOptions(io) : {}),

@@ -100,6 +100,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     () => import('./commands/certs-rotate.js'),
   ),
   entry(
+    'certs take-keys',
+    'take the keys of CAs off the hosts, into an encrypted file',
+    () => import('./commands/certs-take-keys.js'),
+  ),
+  entry(
+    'certs return-keys',
+    'bring the keys of CAs back onto the hosts',
+    () => import('./commands/certs-return-keys.js'),
+  ),
+  entry(
+    'certs request-authority',
+    'a new key and a request, to have a CA signed by your organisation’s root',
+    () => import('./commands/certs-request-authority.js'),
+  ),
+  entry(
     'backup',
     'all that it takes to bring the cluster back, in one encrypted file',
     () => import('./commands/backup.js'),

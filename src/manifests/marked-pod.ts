@@ -2,7 +2,7 @@ import { isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import { KeelsonError } from '../errors/keelson-error.js';
 
 /** Annotation that tells one start of a static pod from another: a pod with another value is a new pod. */
-export const MARK_ANNOTATION = 'keelson.dev/rotation';
+const MARK_ANNOTATION = 'keelson.dev/rotation';
 
 export interface PodMark {
   value: string;

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { controlPlanes as controlPlanesOf, etcdHosts } from '../config/inventory.js';
 import type { ClusterConfig, ResolvedHost } from '../config/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
@@ -35,6 +36,8 @@ export interface TrustStore {
   request: (host: string) => ReadRequest;
   /** Takes what was found on such a host; of others nothing. */
   observed: (host: string, seen: ReadResult) => void;
+  /** Forgets what was issued and made from what was found: the hosts have other files now, which are observed next. */
+  forget: () => void;
   /** The standing of every certificate, key and kubeconfig of such a host. */
   entries: (host: string) => PkiEntry[];
   /** Content of one file of such a host, issued at the first call where it is missing. */
@@ -43,13 +46,24 @@ export interface TrustStore {
   caCertificate: () => string | null;
   /** PEM of the cluster CA, issued if need be. */
   ensureCa: () => Promise<string>;
+  /** Whether the key of an authority, which no host has, was brought. */
+  keyAtHand: (name: AuthorityName) => boolean;
   /** An authority, by default the cluster CA, ready to sign; null where its key is kept elsewhere. */
   authority: (name?: AuthorityName) => Promise<Authority | null>;
   /** The strongest admin identity found or issued; null while there is none. */
   admin: () => Credentials | null;
 }
 
+/** An authority whose key is kept off the hosts, as whoever works on the cluster brought it. A secret. */
+export interface AuthorityKey {
+  /** The authority's certificate alone: by it the key is known for the cluster's. */
+  certPem: string;
+  keyPem: string;
+}
+
 export interface TrustOptions {
+  /** Keys of authorities that the hosts do not have: they sign, and no host gets them. */
+  keys?: readonly AuthorityKey[];
   /** The control plane whose authorities are the cluster's; default the first one of the file. */
   first?: string;
   /** The cluster runs already: its strongest identity, super-admin.conf, is not made again. */
@@ -106,10 +120,22 @@ export function trustStore(config: ClusterConfig, now: () => number, options: Tr
     });
     return new Map([...own, ...authorities]);
   };
+  /** Keys that were brought, of authorities whose certificates are among these files and whose keys are not; by path. */
+  const brought = (files: ReadonlyMap<string, Buffer>): Map<string, Buffer> =>
+    new Map(
+      authoritiesOf(cluster).flatMap((row): [string, Buffer][] => {
+        const paths = certificatePaths(cluster, row);
+        const certPem = files.get(paths.cert)?.toString();
+        if (certPem === undefined || files.has(paths.key)) return [];
+        const own = (options.keys ?? []).find((pair) => isOf(certPem, pair));
+        return own === undefined ? [] : [[paths.key, Buffer.from(own.keyPem)]];
+      }),
+    );
+  const withBrought = (files: ReadonlyMap<string, Buffer>) => new Map([...files, ...brought(files)]);
   const ensureShared = (): Promise<PkiFiles> => {
     shared ??= issueClusterPki({
       cluster,
-      existing: existingOn(first.name),
+      existing: withBrought(existingOn(first.name)),
       context: { now: new Date(now()) },
     });
     return shared;
@@ -122,7 +148,7 @@ export function trustStore(config: ClusterConfig, now: () => number, options: Tr
       const own = await issueHostPki({
         cluster,
         host: named(name),
-        existing: new Map([...existingOn(name), ...contentsOf(common)]),
+        existing: new Map([...withBrought(existingOn(name)), ...contentsOf(common)]),
         context: { now: new Date(now()) },
         kubeconfigs: kubeconfigsOf(name),
         reissueForSans: true,
@@ -156,14 +182,28 @@ export function trustStore(config: ClusterConfig, now: () => number, options: Tr
         if (state.content !== undefined) contents.set(path, state.content);
       found.set(name, contents);
     },
-    entries: (name) =>
-      planCertificates({
+    forget: () => {
+      issued.clear();
+      ready.clear();
+      shared = undefined;
+    },
+    entries: (name) => {
+      const existing = existingOn(name);
+      const elsewhere = brought(existing);
+      const entries = planCertificates({
         cluster,
         host: named(name),
-        existing: existingOn(name),
+        existing: new Map([...existing, ...elsewhere]),
         now: new Date(now()),
         kubeconfigs: kubeconfigsOf(name),
-      }),
+      });
+      // What was brought signs, and is no file of a host.
+      return entries.map((entry) =>
+        entry.kind === 'authority' && entry.paths.some((path) => elsewhere.has(path))
+          ? { ...entry, external: true }
+          : entry,
+      );
+    },
     file: async (name, path) => {
       const file = (await ensureHost(name)).get(path);
       if (file === undefined) throw new KeelsonError('BUG', `${path} is no file of ${name}'s trust`);
@@ -174,6 +214,10 @@ export function trustStore(config: ClusterConfig, now: () => number, options: Tr
       const made = (await ensureShared()).get(caPath);
       if (made === undefined) throw new KeelsonError('BUG', 'no cluster CA was made');
       return made.content.toString();
+    },
+    keyAtHand: (authority) => {
+      const row = authoritiesOf(cluster).find((candidate) => candidate.name === authority);
+      return row !== undefined && brought(existingOn(first.name)).has(certificatePaths(cluster, row).key);
     },
     authority: async (authority = 'ca') => {
       const row = authoritiesOf(cluster).find((candidate) => candidate.name === authority);
@@ -193,6 +237,16 @@ export function trustStore(config: ClusterConfig, now: () => number, options: Tr
       return others.find((other) => other !== null && other.ca.trim() === ca?.trim()) ?? null;
     },
   };
+}
+
+/** Whether a certificate file begins with the certificate of this pair. One that can't be read is told of elsewhere. */
+function isOf(certPem: string, pair: AuthorityKey): boolean {
+  const print = (pem: string) => new X509Certificate(pem).fingerprint256;
+  try {
+    return print(certPem) === print(pair.certPem);
+  } catch {
+    return false;
+  }
 }
 
 /** Path of a kubeconfig on a control plane. */

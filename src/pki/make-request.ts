@@ -10,6 +10,8 @@ export interface RequestSpec {
   sans: Sans;
   /** What it is to be good for; signers that copy nothing decide it themselves. */
   usages?: readonly Usage[];
+  /** It is to be an authority that signs certificates. */
+  authority?: boolean;
 }
 
 /** A PKCS #10 certificate request, PEM, signed by the key that it is for. */
@@ -23,12 +25,22 @@ export async function makeRequest(spec: RequestSpec, key: KeyObject): Promise<st
     true,
     ['verify'],
   );
+  const flags = library.KeyUsageFlags;
   const named = spec.sans.dns.length + spec.sans.ips.length > 0;
   const request = await library.Pkcs10CertificateRequestGenerator.create({
     name: subject(library, spec.commonName, spec.organizations),
     keys: { privateKey: signingKey, publicKey },
     signingAlgorithm: { name: signingKey.algorithm.name, hash: signingHash },
     extensions: [
+      ...(spec.authority === true
+        ? [
+            new library.BasicConstraintsExtension(true, undefined, true),
+            new library.KeyUsagesExtension(
+              flags.digitalSignature | flags.keyEncipherment | flags.keyCertSign,
+              true,
+            ),
+          ]
+        : []),
       ...(named ? [sansExtension(library, spec.sans)] : []),
       ...(spec.usages === undefined
         ? []

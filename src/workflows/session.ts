@@ -15,7 +15,7 @@ import type { PhaseContext } from '../phases/context.js';
 import { CA_CERTIFICATE_ARTEFACT } from '../phases/join/nodes.js';
 import { memberView } from '../phases/member-view.js';
 import { REGISTRY_ARTEFACT } from '../phases/runtime/registries.js';
-import { trustStore } from '../phases/trust-store.js';
+import { type AuthorityKey, trustStore } from '../phases/trust-store.js';
 import { applyObjects } from './apply-objects.js';
 import { openClusterBundle } from './cluster-bundle.js';
 import { connectCluster } from './connect.js';
@@ -42,6 +42,8 @@ export interface SessionOptions extends OnlineOptions {
   bundleOptional?: boolean;
   /** Makes the phase upload-certs a part of the cluster, with this key. */
   certificateKey?: string;
+  /** Keys of authorities that are kept off the hosts. Secrets. */
+  authorityKeys?: readonly AuthorityKey[];
   /** Where bundle files are unpacked to and releases fetched to; without it a bundle has to be a directory. */
   bundleCache?: string;
   now?: () => number;
@@ -100,7 +102,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       await hosts.get(name)?.close();
       hosts.delete(name);
     }
-    const trust = trustStore(config, now, { first: first.name, established });
+    const trust = trustStore(config, now, {
+      first: first.name,
+      established,
+      keys: options.authorityKeys ?? [],
+    });
     let client: ClusterClient | null = null;
     let clientKey = '';
     const hostOf = (name: string): Host => {

@@ -143,14 +143,14 @@ describe('certificates rotated under load, control planes and a worker', () => {
 
     for (const node of HOSTS) {
       expect(await fingerprint(lab, node)).not.toBe(before);
-      const line = oldCa.split('\n')[3] ?? '';
+      const line = oldCa.split('\n')[8] ?? '';
       const found = await onNode(
         lab,
         node,
         `grep -rlF '${line}' /etc/kubernetes /var/lib/kubelet/pki /var/lib/keelson || true`,
       );
       expect(found).toBe('');
-      const embedded = Buffer.from(oldCa).toString('base64').slice(100, 160);
+      const embedded = Buffer.from(oldCa).toString('base64').slice(400, 460);
       expect(await onNode(lab, node, `grep -rlF '${embedded}' /etc/kubernetes || true`)).toBe('');
     }
     const [server] = /https:\/\/\S+/.exec(readFileSync(old, 'utf8')) ?? [''];

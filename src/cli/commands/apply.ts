@@ -8,6 +8,7 @@ import { duration } from '../../report/table.js';
 import { applyCluster, planApply } from '../../workflows/apply.js';
 import { leavingOut } from '../../workflows/leaving-out.js';
 import { configDigest, parsePlan, refuseOtherFile } from '../../workflows/saved-plan.js';
+import { CA_KEYS_OPTIONS, caKeysOf } from '../ca-keys-options.js';
 import {
   BUNDLE_OPTION,
   CLUSTER_OPTIONS,
@@ -30,6 +31,7 @@ export const command = defineCommand({
   arguments: '[plan]',
   options: {
     ...CLUSTER_OPTIONS,
+    ...CA_KEYS_OPTIONS,
     ...BUNDLE_OPTION,
     dryRun: { flags: '--dry-run', description: 'show the plan and change nothing', kind: 'boolean' },
     host: { flags: '--host <names>', description: 'only these hosts', kind: 'list' },
@@ -62,6 +64,7 @@ export const command = defineCommand({
     const { hosts } = options.retryFailed
       ? { hosts: await failedBefore(config, io) }
       : hostSelection(options.host, config);
+    const keys = await caKeysOf(options, config.name, io);
     const on = (names: readonly string[] | undefined) => {
       const selected = names === undefined ? {} : { hosts: names };
       const work = async ({ session }: Work) => {
@@ -87,6 +90,7 @@ export const command = defineCommand({
         config,
         bundle: options.bundle,
         obtainBundle: !options.dryRun,
+        ...keys,
         ...selected,
       });
     };

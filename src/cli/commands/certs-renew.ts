@@ -1,4 +1,4 @@
-import { delimiter, dirname, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { presentHosts } from '../../config/inventory.js';
 import type { ClusterConfig } from '../../config/types.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
@@ -13,9 +13,11 @@ import {
 } from '../../workflows/certs/renew.js';
 import { certificateRequests, readSigned, writeRequests } from '../../workflows/certs/requests.js';
 import { changesIn } from '../../workflows/plan.js';
+import { CA_KEYS_OPTIONS, caKeysOf } from '../ca-keys-options.js';
 import { CLUSTER_OPTIONS, clusterConfig, ownerOf, withSession } from '../cluster-options.js';
 import { type CliIO, defineCommand } from '../command.js';
 import { askFirst, requireAnswer } from '../confirmation.js';
+import { localKubeconfigs } from '../local-kubeconfigs.js';
 import { outputDirectory } from '../output-path.js';
 
 export const command = defineCommand({
@@ -29,6 +31,7 @@ the new one.`,
   arguments: '[names...]',
   options: {
     ...CLUSTER_OPTIONS,
+    ...CA_KEYS_OPTIONS,
     yes: { flags: '--yes', description: 'do not ask', kind: 'boolean' },
     csrOnly: {
       flags: '--csr-only <folder>',
@@ -65,7 +68,7 @@ the new one.`,
       return { data: { cluster: config.name, files }, text };
     }
     const selection = await selectionOf(names, wanted, options.importFrom, config, io);
-    const open = { config, bundleOptional: true };
+    const open = { config, bundleOptional: true, ...(await caKeysOf(options, config.name, io)) };
     requireAnswer(
       options,
       io,
@@ -89,10 +92,9 @@ the new one.`,
       async ({ session }) => {
         const result = await renewCertificates(session, { ...selection, owner: ownerOf(), stop: io.stop });
         const { changed, durationMs, identities } = result;
-        const refreshed = await refreshKubeconfigs(
-          localKubeconfigs(options.config, io),
-          identities.map(({ content }) => content),
-        );
+        const refreshed = await refreshKubeconfigs(localKubeconfigs(options.config, io), {
+          identities: identities.map(({ content }) => content),
+        });
         const lines = [
           changed === 0
             ? 'Nothing to renew.'
@@ -119,14 +121,4 @@ async function selectionOf(
   const signed = await readSigned(resolve(io.cwd, folder), hosts);
   const given = new Map([...signed].filter(([key]) => wanted.has(key.slice(key.indexOf(':') + 1))));
   return { names, given };
-}
-
-/** Where kubectl looks, and what `lab up` writes beside the cluster file. */
-function localKubeconfigs(file: string, io: CliIO): string[] {
-  const named = (io.env.KUBECONFIG ?? '').split(delimiter).filter((part) => part !== '');
-  return [
-    join(dirname(resolve(io.cwd, file)), 'kubeconfig'),
-    ...named.map((part) => resolve(io.cwd, part)),
-    join(io.home, '.kube', 'config'),
-  ];
 }

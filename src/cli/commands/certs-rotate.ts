@@ -1,10 +1,13 @@
-import { readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { Decryption } from '../../backup/encryption.js';
+import { readSealed } from '../../backup/sealed.js';
 import type { ClusterConfig } from '../../config/types.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import type { CertAndKey } from '../../pki/issue.js';
-import { refuseUnfitAuthority } from '../../pki/own-authority.js';
+import { authorityOfChain, refuseUnfitAuthority } from '../../pki/own-authority.js';
 import { duration } from '../../report/table.js';
+import { type FreshTrust, refreshKubeconfigs } from '../../workflows/certs/local-kubeconfigs.js';
 import { rotatableIn } from '../../workflows/rotate/kinds.js';
 import { planRotation, type RotationPlan } from '../../workflows/rotate/plan.js';
 import { type RotateResult, rollBack, rotate } from '../../workflows/rotate/rotate.js';
@@ -12,6 +15,8 @@ import { FORWARD, ROTATABLE, type Rotatable } from '../../workflows/rotate/state
 import { CLUSTER_OPTIONS, clusterConfig, ownerOf, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 import { requireAnswer } from '../confirmation.js';
+import { DECRYPT_OPTIONS, decryptionOf } from '../encryption-options.js';
+import { localKubeconfigs } from '../local-kubeconfigs.js';
 
 const RULES = ['rolling', 'none'] as const;
 
@@ -20,7 +25,8 @@ export const command = defineCommand({
   summary: 'replace CAs in a running cluster, step by step',
   details: `What: ${ROTATABLE.join(', ')}; all for those that the cluster has, one after the other; rollback takes back what is under way, as long as
 the old one is not dropped. Steps: trust both, replace the pods that hold the old one, issue from the new one, verify
-that nothing is of the old one alone, drop it. Interrupted, the same command goes on.`,
+that nothing is of the old one alone, drop it. Interrupted, the same command goes on. Kubeconfigs beside the cluster file,
+in $KUBECONFIG and in ~/.kube/config follow the cluster's CA.`,
   arguments: '<what>',
   options: {
     ...CLUSTER_OPTIONS,
@@ -38,9 +44,11 @@ that nothing is of the old one alone, drop it. Interrupted, the same command goe
     },
     authority: {
       flags: '--authority <folder>',
-      description: 'folder with ca.crt and ca.key, which become the new CA; else one is made',
+      description:
+        'folder with ca.crt (the chain above it behind it, or in chain.crt) and ca.key or ca.key.age, which become the new CA; else one is made',
       kind: 'string',
     },
+    ...DECRYPT_OPTIONS,
     restartWorkloads: {
       flags: '--restart-workloads <rule>',
       description:
@@ -66,7 +74,11 @@ that nothing is of the old one alone, drop it. Interrupted, the same command goe
     const given =
       options.authority === undefined
         ? {}
-        : { given: await authorityIn(resolve(io.cwd, options.authority), wanted) };
+        : {
+            given: await authorityIn(resolve(io.cwd, options.authority), wanted, () =>
+              decryptionOf(options, io),
+            ),
+          };
     return withSession(
       { options, io, global },
       async ({ session }) => {
@@ -77,7 +89,12 @@ that nothing is of the old one alone, drop it. Interrupted, the same command goe
         if (!options.yes && !(await io.confirm(question(what, config.name)))) {
           throw new KeelsonError('ABORTED', 'nothing was changed', { hint: 'see --plan; --yes does it' });
         }
-        const common = { owner: ownerOf(), stop: io.stop };
+        const kubeconfigs = localKubeconfigs(options.config, io);
+        const common = {
+          owner: ownerOf(),
+          stop: io.stop,
+          tell: (fresh: FreshTrust) => refreshKubeconfigs(kubeconfigs, fresh),
+        };
         const result = back
           ? await rollBack(session, common)
           : await rotate(session, wanted, {
@@ -94,7 +111,11 @@ that nothing is of the old one alone, drop it. Interrupted, the same command goe
 });
 
 /** The pair in a folder, of an intermediate authority or one that signed itself. */
-async function authorityIn(folder: string, wanted: readonly Rotatable[]): Promise<CertAndKey> {
+async function authorityIn(
+  folder: string,
+  wanted: readonly Rotatable[],
+  how: () => Promise<Decryption>,
+): Promise<CertAndKey> {
   const [what, ...more] = wanted;
   if (what === undefined || more.length > 0 || !what.endsWith('-ca')) {
     throw new KeelsonError('USAGE', '--authority is for one CA', {
@@ -102,21 +123,34 @@ async function authorityIn(folder: string, wanted: readonly Rotatable[]): Promis
     });
   }
   const paths = { cert: join(folder, 'ca.crt'), key: join(folder, 'ca.key') };
-  const [certPem, keyPem] = await Promise.all(
-    [paths.cert, paths.key].map(async (path) => {
-      try {
-        return await readFile(path, 'utf8');
-      } catch (cause) {
-        throw new KeelsonError('USAGE', `${path} can’t be read`, {
-          cause,
-          hint: 'the folder holds the new authority as ca.crt and ca.key',
-        });
-      }
-    }),
-  );
-  const pair = { certPem: certPem ?? '', keyPem: keyPem ?? '' };
-  refuseUnfitAuthority(pair, paths, new Date());
+  const sealed = `${paths.key}.age`;
+  const certs = await textOf(paths.cert);
+  const above = (await exists(join(folder, 'chain.crt'))) ? await textOf(join(folder, 'chain.crt')) : '';
+  const keyPem =
+    !(await exists(paths.key)) && (await exists(sealed))
+      ? (await readSealed(sealed, how)).toString()
+      : await textOf(paths.key);
+  const now = new Date();
+  const pair = { certPem: authorityOfChain(certs, above, paths.cert, now), keyPem };
+  refuseUnfitAuthority(pair, paths, now);
   return pair;
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+async function textOf(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new KeelsonError('USAGE', `${path} can’t be read`, {
+      cause,
+      hint: 'the folder holds the new authority as ca.crt, and ca.key or ca.key.age',
+    });
+  }
 }
 
 function wantedOf(what: string, config: ClusterConfig): readonly Rotatable[] {
@@ -161,7 +195,7 @@ function resultText({ rotated, state, durationMs }: RotateResult, back: boolean)
   const done = rotated.length === 0 ? '' : `${rotated.join(', ')}: rotated. `;
   if (state === null) {
     const stale = rotated.includes('cluster-ca')
-      ? ' Kubeconfigs outside are stale: keelson kubeconfig gets a new one.'
+      ? ' Kubeconfigs elsewhere are stale: keelson kubeconfig gets a new one.'
       : '';
     return `${done}In ${time}.${stale}`;
   }

@@ -1,6 +1,7 @@
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { duration } from '../../report/table.js';
 import { joinHosts, refuseNoneToJoin } from '../../workflows/init.js';
+import { CA_KEYS_OPTIONS, caKeysOf } from '../ca-keys-options.js';
 import {
   BUNDLE_OPTION,
   CLUSTER_OPTIONS,
@@ -18,6 +19,7 @@ export const command = defineCommand({
   details: 'As kubeadm join, for hosts of the cluster file. Needs a running API; other hosts are left alone.',
   options: {
     ...CLUSTER_OPTIONS,
+    ...CA_KEYS_OPTIONS,
     ...BUNDLE_OPTION,
     ...PREFLIGHT_OPTIONS,
     host: { flags: '--host <names>', description: 'hosts that join, separated by commas', kind: 'list' },
@@ -31,6 +33,7 @@ export const command = defineCommand({
     const config = await clusterConfig(options.config, io);
     const { hosts = [] } = hostSelection(options.host, config);
     refuseNoneToJoin(config, hosts);
+    const keys = await caKeysOf(options, config.name, io);
     return withSession(
       { options, io, global },
       async ({ session }) => {
@@ -48,7 +51,7 @@ export const command = defineCommand({
             : `${names} joined: ${changed} changes in ${duration(durationMs)}.`;
         return { data: { cluster: config.name, hosts, changed, durationMs }, text };
       },
-      { config, bundle: options.bundle, obtainBundle: true, hosts },
+      { config, bundle: options.bundle, obtainBundle: true, hosts, ...keys },
     );
   },
 });

@@ -2,6 +2,7 @@ import { EXIT_CHANGES } from '../../errors/keelson-error.js';
 import { planText } from '../../report/plan-text.js';
 import { planApply } from '../../workflows/apply.js';
 import { changesIn, silentApi } from '../../workflows/plan.js';
+import { CA_KEYS_OPTIONS, caKeysOf } from '../ca-keys-options.js';
 import {
   BUNDLE_OPTION,
   CLUSTER_OPTIONS,
@@ -19,6 +20,7 @@ export const command = defineCommand({
     'Reads only. A plan saved with --host is applied with the same --host. With --detailed-exitcode: 0 nothing to change, 10 changes, others as always.',
   options: {
     ...CLUSTER_OPTIONS,
+    ...CA_KEYS_OPTIONS,
     ...BUNDLE_OPTION,
     out: { flags: '--out <file>', description: 'save the plan for keelson apply PLAN', kind: 'string' },
     detailedExitcode: {
@@ -32,6 +34,7 @@ export const command = defineCommand({
     const config = await clusterConfig(options.config, io);
     const selected = hostSelection(options.host, config);
     const out = options.out === undefined ? undefined : await outputFile(options.out, io);
+    const keys = await caKeysOf(options, config.name, io);
     return withSession(
       { options, io, global },
       async ({ session }) => {
@@ -49,7 +52,7 @@ export const command = defineCommand({
           exitCode: options.detailedExitcode && changes ? EXIT_CHANGES : 0,
         };
       },
-      { config, quiet: true, bundle: options.bundle },
+      { config, quiet: true, bundle: options.bundle, ...keys },
     );
   },
 });

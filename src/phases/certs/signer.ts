@@ -13,7 +13,7 @@ export function obstacleTo(context: PhaseContext, name: AuthorityName): string |
   const entry = entries.find((candidate) => candidate.name === name);
   if (entry === undefined || entry.standing === 'missing') return `${name} is not there`;
   if (entry.standing === 'invalid') return `${name} ${entry.findings[0]?.message ?? 'is not valid'}`;
-  return entry.external ? `the key of ${name} is not on the hosts` : null;
+  return entry.external && !context.trust.keyAtHand(name) ? `the key of ${name} is not on the hosts` : null;
 }
 
 /** @throws PKI where the authority can't sign */
@@ -22,6 +22,6 @@ export async function signer(context: PhaseContext, name: AuthorityName): Promis
   const authority = obstacle === null ? await context.trust.authority(name) : null;
   if (authority !== null) return authority;
   throw new KeelsonError('PKI', `nothing can be signed: ${obstacle ?? name}`, {
-    hint: 'with an external authority, have it sign the certificates and put them in place',
+    hint: 'with keys that keelson certs take-keys took away, give --ca-keys FILE; with an external authority, have it sign: keelson certs renew --csr-only',
   });
 }

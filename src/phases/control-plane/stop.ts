@@ -50,7 +50,7 @@ export const stopApiServer = defineHostPhase({
  * Takes the manifest of a host's API server away and waits until it takes no more connections.
  * @throws DEADLINE where something still listens
  */
-export async function stopApiServerOf(context: PhaseContext, host: Host): Promise<void> {
+async function stopApiServerOf(context: PhaseContext, host: Host): Promise<void> {
   const { bindPort } = asControlPlane(context.hostNamed(host.name)).localAPIEndpoint;
   await host.remove([MANIFEST]);
   const gone = async () => {

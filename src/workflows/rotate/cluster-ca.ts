@@ -78,8 +78,6 @@ export const clusterCa: RotationKind = {
   },
   objects: clusterCaObjects,
   leftovers: (config) => Object.values(signerOf(config)),
-  // What API servers use towards kubelets is new with each connection, and every kubelet is restarted with `drop`.
-  lingerMs: 0,
 };
 
 async function planeFiles(run: Run, host: string, step: Step): Promise<FileSpec[]> {
@@ -166,7 +164,11 @@ function restartedPods(run: Run, step: Step): HostWork['pods'][number] {
     lastArgument(config.cluster.apiServer.extraArgs, 'kubelet-certificate-authority') !== undefined &&
     (step === 'trust' || isLast(step));
   return {
-    components: [...(checks ? ['kube-apiserver'] : []), 'kube-controller-manager', 'kube-scheduler'],
+    components: [
+      ...(checks ? (['kube-apiserver'] as const) : []),
+      'kube-controller-manager',
+      'kube-scheduler',
+    ],
     arguments: {
       'kube-controller-manager': {
         'cluster-signing-cert-file': signer.cert,

@@ -76,7 +76,6 @@ export const encryptionKey: RotationKind = {
     await refuseLeft(run, step);
   },
   leftovers: () => [],
-  lingerMs: 0,
 };
 
 async function awaitReady(run: Run, host: string): Promise<void> {

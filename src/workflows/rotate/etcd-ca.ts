@@ -1,18 +1,17 @@
-import { etcdClient } from '../../cluster/etcd.js';
+import { type EtcdClient, etcdClient } from '../../cluster/etcd.js';
+import type { ClientCredentials } from '../../cluster/tls-agent.js';
 import { memberAddress } from '../../config/inventory.js';
 import type { ClusterConfig } from '../../config/types.js';
 import { waitUntil } from '../../engine/wait.js';
-import { KeelsonError } from '../../errors/keelson-error.js';
+import { toKeelsonError } from '../../errors/keelson-error.js';
 import { loopbackFor } from '../../manifests/addresses.js';
-import { KUBELET_UNIT } from '../../manifests/kubelet.js';
-import { stopApiServerOf } from '../../phases/control-plane/stop.js';
 import { certificatePaths } from '../../pki/table.js';
 import { authorityPair } from './authority-pair.js';
 import { awaitApi } from './await-api.js';
 import { awaitPresented, awaitTrust } from './handshakes.js';
 import { authorityFiles } from './host-files.js';
 import type { RotationKind } from './kind.js';
-import { awaitPods, manifests } from './pods.js';
+import { restartPods } from './pods.js';
 import { hostPki, isLast, type Run } from './run.js';
 import type { Step } from './state.js';
 import type { Pairs } from './store.js';
@@ -58,27 +57,20 @@ export const etcdCa: RotationKind = {
   settled,
   objects: async () => undefined,
   leftovers: () => [],
-  lingerMs: 0,
 };
-
-const COMPONENTS = ['etcd', 'kube-apiserver'];
 
 /**
  * The API server goes first and comes last. Without its member it would answer late or not at all, and a kubelet
  * that waits for such an answer starts nothing; one that is refused does.
  */
-async function restartMember(run: Run, hostName: string, step: Step, mark: string | null): Promise<void> {
-  const { context, effects } = run.session;
-  const host = effects.host(hostName);
-  const [member, apiServer] = await manifests(run, hostName, { components: COMPONENTS, mark });
-  if (member === undefined || apiServer === undefined)
-    throw new KeelsonError('BUG', 'two manifests are two files', { host: hostName });
-  await stopApiServerOf(context, host);
-  await host.put([member]);
-  await host.service('restart', KUBELET_UNIT);
-  await awaitMember(run, hostName, step);
-  await host.put([apiServer]);
-  await awaitPods(run, hostName, { components: COMPONENTS, mark });
+function restartMember(run: Run, host: string, step: Step, mark: string | null): Promise<void> {
+  const components = ['etcd', 'kube-apiserver'] as const;
+  return restartPods(
+    run,
+    host,
+    { components, mark },
+    { leadElsewhere: () => leadElsewhere(run, host), serves: () => awaitMember(run, host, step) },
+  );
 }
 
 async function awaitMember(run: Run, host: string, step: Step): Promise<void> {
@@ -109,24 +101,49 @@ async function settled(run: Run, host: string, step: Step): Promise<void> {
   );
 }
 
-/** The next member is not touched before all of them vote and know one leader. */
-async function awaitMembers(run: Run, host: string): Promise<void> {
-  const { context, effects } = run.session;
-  const { cluster } = context.config;
+/** A leader that hands over before it stops costs the others no election. Where that fails, an election does it. */
+async function leadElsewhere(run: Run, host: string): Promise<void> {
+  const credentials = await etcdIdentity(run, host);
+  const client = memberClient(run, host, credentials, host);
+  try {
+    const [status, members] = await Promise.all([client.status(), client.members()]);
+    const heir = members.find(({ id, learner }) => !learner && id !== status.id);
+    if (status.leader === status.id && heir !== undefined) await client.moveLeader(heir.id);
+  } catch (thrown) {
+    const error = toKeelsonError(thrown);
+    if (error.code === 'ABORTED') throw error;
+  } finally {
+    await client.close();
+  }
+}
+
+/** The identity by which keelson talks to etcd, as it lies on a control plane now. */
+async function etcdIdentity(run: Run, host: string): Promise<ClientCredentials> {
+  const { cluster } = run.session.context.config;
   const files = await hostPki(run.session, host);
   const text = (path: string) => files.get(path)?.toString() ?? '';
   const { cert, key } = certificatePaths(cluster, { baseName: 'etcd/healthcheck-client' });
   const ca = text(certificatePaths(cluster, { baseName: 'etcd/ca' }).cert);
-  const credentials = { ca, cert: text(cert), key: text(key) };
+  return { ca, cert: text(cert), key: text(key) };
+}
+
+/** A client of the member of control plane `of`, as `host` sees it. */
+function memberClient(run: Run, host: string, credentials: ClientCredentials, of: string): EtcdClient {
+  const { context, effects } = run.session;
+  const address = memberAddress(context.hostNamed(of));
+  const endpoint = { address: of === host ? loopbackFor(address) : address, port: CLIENT_PORT };
+  return etcdClient(effects.host(host), credentials, context.signal, endpoint);
+}
+
+/** The next member is not touched before all of them vote and know one leader. */
+async function awaitMembers(run: Run, host: string): Promise<void> {
+  const { context } = run.session;
+  const credentials = await etcdIdentity(run, host);
   await waitUntil(
     async () => {
       const leaders = await Promise.all(
         run.planes.map(async (plane) => {
-          const endpoint = {
-            address: plane.name === host ? loopbackFor(memberAddress(plane)) : memberAddress(plane),
-            port: CLIENT_PORT,
-          };
-          const client = etcdClient(effects.host(host), credentials, context.signal, endpoint);
+          const client = memberClient(run, host, credentials, plane.name);
           try {
             return (await client.status()).leader;
           } finally {

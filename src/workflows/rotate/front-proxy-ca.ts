@@ -4,7 +4,7 @@ import { awaitAuthentication } from './cluster-ca-objects.js';
 import { awaitTrust, knowsCaller } from './handshakes.js';
 import { authorityFiles } from './host-files.js';
 import type { RotationKind } from './kind.js';
-import { isLast, trustAfter } from './run.js';
+import { isLast, type Run, trustAfter } from './run.js';
 
 /** The only name that may speak for others: --requestheader-allowed-names. */
 const PROXY = 'front-proxy-client';
@@ -62,5 +62,15 @@ export const frontProxyCa: RotationKind = {
   },
   leftovers: () => [],
   // API servers look at their proxy certificate at least once a minute; extension API servers watch the ConfigMap.
-  lingerMs: 70_000,
+  lingerMs: async (run) => ((await hasExtensions(run)) ? 70_000 : 0),
 };
+
+interface Service {
+  spec?: { service?: unknown };
+}
+
+/** Whether API servers pass anything on: who serves an API group itself needs no proxy. */
+async function hasExtensions(run: Run): Promise<boolean> {
+  const services = await (await run.api()).list('/apis/apiregistration.k8s.io/v1/apiservices');
+  return services.some((object) => (object as Service).spec?.service != null);
+}

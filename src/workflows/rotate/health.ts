@@ -15,9 +15,11 @@ const LOOK_MS = 2_000;
  */
 export async function obstacles(session: Session): Promise<string[]> {
   const { context } = session;
-  const status = await clusterStatus(session);
-  const etcd = memberHosts(context.config).length === 0 ? null : await etcdStatus(session);
-  const survey = await certificateSurvey(session, { warnDays: 0 });
+  const [status, etcd, survey] = await Promise.all([
+    clusterStatus(session),
+    memberHosts(context.config).length === 0 ? null : etcdStatus(session),
+    certificateSurvey(session, { warnDays: 0 }),
+  ]);
   const wrong = survey.findings
     .filter(({ severity }) => severity === 'error')
     .map(({ host, place, message }) => `${place}${host === '' ? '' : ` on ${host}`} ${message}`);
@@ -29,10 +31,12 @@ export async function obstacles(session: Session): Promise<string[]> {
  * @throws PREFLIGHT with all that has to be mended first
  */
 export async function refuseUnhealthy(session: Session, patienceMs: number): Promise<void> {
-  const { context } = session;
+  const { context, emit } = session;
   const until = context.now() + patienceMs;
   let found = await obstacles(session);
-  while (found.length > 0 && context.now() < until) {
+  while (found[0] !== undefined && context.now() < until) {
+    const last = found.length > 1 ? `${found[0]} (and ${found.length - 1} more)` : found[0];
+    emit({ type: 'waiting', phase: 'rotate', host: '', for: 'everything to be healthy', last });
     await delay(LOOK_MS, undefined, { signal: context.signal });
     found = await obstacles(session);
   }

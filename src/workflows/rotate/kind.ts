@@ -48,6 +48,9 @@ export interface RotationKind {
   refusal: (config: ClusterConfig) => string | null;
   /** It is an authority: who is certified by it is looked at everywhere before the old one is dropped. */
   surveyed: boolean;
-  /** Milliseconds after `issue` in which some process may still use what it had: nothing is dropped before. */
-  lingerMs: number;
+  /**
+   * Milliseconds after `issue` in which some process may still use what it had: nothing is dropped before. Absent where
+   * all of them are seen to use the new.
+   */
+  lingerMs?: (run: Run) => Promise<number>;
 }

@@ -1,9 +1,13 @@
+import { componentHealth } from '../../cluster/component-health.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import type { FileSpec } from '../../host/types.js';
 import { KUBELET_UNIT } from '../../manifests/kubelet.js';
-import { MARK_ANNOTATION, markedManifest } from '../../manifests/marked-pod.js';
+import { markedManifest } from '../../manifests/marked-pod.js';
 import { withHostEvidence } from '../../phases/evidence.js';
 import { MANIFESTS_DIR } from '../../phases/paths.js';
+import { servedOn } from '../../phases/served.js';
+import type { StaticPod } from '../upgrade/keep.js';
+import { type Replacing, swapStaticPods } from '../upgrade/static-pods.js';
 import { awaitApi } from './await-api.js';
 import type { Run } from './run.js';
 import { ROTATION_DIR } from './store.js';
@@ -27,7 +31,7 @@ done
 `;
 
 export interface PodRestart {
-  components: readonly string[];
+  components: readonly StaticPod[];
   /** Mark of the pods; null gives the manifests back that were there before the rotation. */
   mark: string | null;
   /** Arguments that get other values while marked, by component. */
@@ -35,27 +39,41 @@ export interface PodRestart {
 }
 
 /**
- * Starts static pods of a control plane anew and waits until the API says that they are Ready. Pods that have
- * their mark already are left alone. Restarts the kubelet, which takes new manifests faster that way.
+ * Starts static pods of a control plane anew and waits until they are well: what serves nobody any more ends first,
+ * and the kubelet, restarted, starts the new ones at once.
  * @throws DEADLINE with the host's evidence
  */
-export async function restartPods(run: Run, hostName: string, restart: PodRestart): Promise<void> {
-  await run.session.effects.host(hostName).put(await manifests(run, hostName, restart));
-  await restartKubelet(run, hostName);
-  await awaitPods(run, hostName, restart);
-}
-
-/** Waits until these pods run with their mark. */
-export async function awaitPods(
+export async function restartPods(
   run: Run,
   hostName: string,
-  { components, mark }: Pick<PodRestart, 'components' | 'mark'>,
+  restart: PodRestart,
+  etcd?: Pick<Replacing, 'leadElsewhere'> & { serves: () => Promise<void> },
 ): Promise<void> {
-  await Promise.all(components.map((component) => awaitPod(run, hostName, component, mark)));
+  const { context, effects } = run.session;
+  const files = await manifests(run, hostName, restart);
+  const pods = new Map(
+    restart.components.map((name, index) => [name, files[index]?.content as Buffer] as const),
+  );
+  let kubelet: Promise<void> = Promise.resolve();
+  await swapStaticPods(context, effects.host(hostName), pods, {
+    awaitPods: async (names) => {
+      await Promise.all(
+        names.map((name) => (name === 'etcd' ? etcd?.serves() : awaitPod(run, hostName, name))),
+      );
+    },
+    leadElsewhere: async () => etcd?.leadElsewhere(),
+    restartKubelet: async () => {
+      const started = await kubeletStarted(run, hostName);
+      // It reaches the API perhaps only once its own API server is back.
+      kubelet = awaitLease(run, hostName, started);
+      kubelet.catch(() => undefined);
+    },
+  });
+  await kubelet;
 }
 
 /** The manifests of these pods with their mark. Those from before the rotation are kept first, once. */
-export async function manifests(run: Run, hostName: string, restart: PodRestart): Promise<FileSpec[]> {
+async function manifests(run: Run, hostName: string, restart: PodRestart): Promise<FileSpec[]> {
   const { session, state } = run;
   const host = session.effects.host(hostName);
   const { components, mark } = restart;
@@ -77,28 +95,47 @@ export async function manifests(run: Run, hostName: string, restart: PodRestart)
   });
 }
 
-async function awaitPod(run: Run, hostName: string, component: string, mark: string | null): Promise<void> {
-  const { context } = run.session;
-  const node = context.hostNamed(hostName).nodeRegistration.name;
-  const ref = { apiVersion: 'v1', kind: 'Pod', namespace: 'kube-system', name: `${component}-${node}` };
-  const what = `${component} on ${hostName} to run anew`;
+/** Waits until a component of a control plane is well, as itself says. */
+async function awaitPod(run: Run, hostName: string, component: StaticPod): Promise<void> {
+  const { context, effects } = run.session;
+  const host = effects.host(hostName);
+  const plane = run.planes.find(({ name }) => name === hostName);
+  const served = servedOn(context.config, context.hostNamed(hostName));
+  const door = served.find(({ program }) => program === component)?.endpoint;
   try {
     await awaitApi(
       run,
-      async (api) => {
-        const pod = await api.get(ref);
-        if (pod === null) return { met: false, state: 'the API does not know the pod' };
-        const found = pod.metadata.annotations?.[MARK_ANNOTATION] ?? null;
-        if (found !== mark) return { met: false, state: 'the kubelet has not taken the manifest yet' };
-        const { conditions = [] } = (pod.status ?? {}) as { conditions?: { type: string; status: string }[] };
-        const ready = conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
-        return { met: ready, state: 'the pod is not Ready' };
+      async () => {
+        if (component !== 'kube-apiserver') {
+          const state = door === undefined ? 'ok' : await componentHealth(host, door);
+          return { met: state === 'ok', state };
+        }
+        const api = await run.api(plane);
+        await api.request('GET', '/readyz', { timeoutMs: 5_000 });
+        // It may be ready, for which it asks nobody, seconds before it knows who may do what.
+        await api.request('GET', '/api/v1/namespaces/kube-system', { timeoutMs: 5_000 });
+        return { met: true, state: '' };
       },
-      { host: hostName, for: what, deadlineMs: POD_MS },
+      {
+        host: hostName,
+        for: `${component} of ${hostName} to run anew`,
+        deadlineMs: POD_MS,
+        hint: `on ${hostName}: the logs of ${component} in /var/log/containers`,
+      },
     );
   } catch (error) {
-    throw await withHostEvidence(error, run.session.effects.host(hostName));
+    throw await withHostEvidence(error, host);
   }
+}
+
+/** Prints when, by the clock of the host, on which its kubelet goes too. */
+const RESTART_KUBELET = `systemctl restart ${KUBELET_UNIT} && date -u +%Y-%m-%dT%H:%M:%S.%6NZ`;
+
+/** Restarts the kubelet of a host. @returns when, RFC 3339 with microseconds: what it did before was before that */
+async function kubeletStarted(run: Run, hostName: string): Promise<string> {
+  const host = run.session.effects.host(hostName);
+  const { stdout } = await host.script({ name: 'rotate/restart-kubelet', text: RESTART_KUBELET });
+  return stdout.toString().trim();
 }
 
 /**
@@ -107,6 +144,10 @@ async function awaitPod(run: Run, hostName: string, component: string, mark: str
  * @throws DEADLINE with the host's evidence
  */
 export async function restartKubelet(run: Run, hostName: string): Promise<void> {
+  await awaitLease(run, hostName, await kubeletStarted(run, hostName));
+}
+
+async function awaitLease(run: Run, hostName: string, since: string): Promise<void> {
   const { context, effects } = run.session;
   const name = context.hostNamed(hostName).nodeRegistration.name;
   const lease = {
@@ -115,21 +156,13 @@ export async function restartKubelet(run: Run, hostName: string): Promise<void> 
     namespace: 'kube-node-lease',
     name,
   };
-  const host = effects.host(hostName);
-  await host.service('restart', KUBELET_UNIT);
-  let before: string | null = null;
   try {
     await awaitApi(
       run,
       async (api) => {
         const found = await api.get(lease);
         const renewed = String((found?.spec as { renewTime?: string } | undefined)?.renewTime ?? '');
-        // The first look is after the restart: whatever changes from then on is the new kubelet's.
-        before ??= renewed;
-        return {
-          met: renewed !== '' && renewed !== before,
-          state: `its lease is of ${renewed === '' ? 'never' : renewed}`,
-        };
+        return { met: renewed > since, state: `its lease is of ${renewed === '' ? 'never' : renewed}` };
       },
       {
         host: hostName,
@@ -139,6 +172,6 @@ export async function restartKubelet(run: Run, hostName: string): Promise<void> 
       },
     );
   } catch (error) {
-    throw await withHostEvidence(error, host);
+    throw await withHostEvidence(error, effects.host(hostName));
   }
 }

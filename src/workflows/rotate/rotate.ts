@@ -1,13 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { controlPlanes } from '../../config/inventory.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
+import { ADMIN_FILES } from '../../phases/trust-store.js';
 import type { CertAndKey } from '../../pki/issue.js';
+import { trustBundle } from '../../pki/rotation.js';
+import type { FreshTrust } from '../certs/local-kubeconfigs.js';
 import { withLock } from '../lock.js';
+import { observeTrust } from '../require.js';
 import type { Session } from '../session.js';
 import { refuseUnhealthy } from './health.js';
 import type { RotationKind } from './kind.js';
 import { kindNamed } from './kinds.js';
-import { hostPki, openRun } from './run.js';
+import { hostPki, openRun, trustAfter } from './run.js';
 import {
   begin,
   finish,
@@ -20,7 +24,7 @@ import {
   turnBack,
 } from './state.js';
 import { runStep } from './steps.js';
-import { forgetRotation, readPairs, readRotation, writePairs, writeState } from './store.js';
+import { forgetRotation, type Pairs, readPairs, readRotation, writePairs, writeState } from './store.js';
 
 export interface RotateOptions {
   owner: string;
@@ -32,10 +36,14 @@ export interface RotateOptions {
   until?: Step;
   /** Soft stop: what is under way on a host finishes, nothing new begins. */
   stop?: AbortSignal;
+  /** Is told of whom to trust, and who one is, as often as the cluster's CA changes. @returns files that it changed */
+  tell?: (fresh: FreshTrust) => Promise<readonly string[]>;
 }
 
 /** What one rotation restarted may take so long until the API calls it ready. */
 const SETTLE_MS = 120_000;
+/** What comes by itself, as after a rotation that was taken back just now, refuses nobody. */
+const BEGIN_MS = 30_000;
 
 /** What a rotation is made of; tests give their own. */
 export interface Parts {
@@ -84,12 +92,15 @@ export function rotate(
       state ??= await prepare(session, parts, what, {
         queued,
         rule,
-        patienceMs: rotated.length > 0 ? SETTLE_MS : 0,
+        patienceMs: rotated.length > 0 ? SETTLE_MS : BEGIN_MS,
         given: options.given,
       });
       const left = await proceed(session, parts, { ...state, restartWorkloads: rule }, options);
       if (left !== null) return { rotated, state: left };
       rotated.push(what);
+      // Whoever looks at the cluster next does so as the one that it knows now.
+      session.context.trust.forget();
+      await observeTrust(session);
       queue = queued;
       state = null;
     }
@@ -183,7 +194,7 @@ async function prepare(
   const [first] = old;
   if (first === null || first === undefined || old.some((pair) => pair === null)) {
     throw new KeelsonError('CONFLICT', `the key of ${kind.title} is not on every control plane`, {
-      hint: 'keelson rotates only what it can sign with: one that is kept elsewhere is replaced there',
+      hint: 'bring keys that keelson certs take-keys took away back for the time of the rotation (keelson certs return-keys); an authority that is kept elsewhere is replaced there',
     });
   }
   const now = context.now();
@@ -211,7 +222,7 @@ async function proceed(
   session: Session,
   { kindOf }: Parts,
   from: RotationState,
-  { until, stop = new AbortController().signal }: Pick<RotateOptions, 'until' | 'stop'>,
+  { until, stop = new AbortController().signal, tell }: Pick<RotateOptions, 'until' | 'stop' | 'tell'>,
 ): Promise<RotationState | null> {
   const kind = kindOf(from.what);
   let state = from;
@@ -219,6 +230,8 @@ async function proceed(
     const pairs = await readPairs(session);
     // A run that was killed while it kept them may have left a control plane without.
     await writePairs(session, pairs);
+    // One that was killed between a step and its news.
+    await tellOutside(session, state, pairs, tell);
     for (const step of remaining(state)) {
       stop.throwIfAborted();
       state = begin(state, step);
@@ -231,6 +244,7 @@ async function proceed(
       }
       state = finish(state, step, session.context.now());
       await writeState(session, state);
+      await tellOutside(session, state, pairs, tell);
       if (step === until) return state;
     }
     state = { ...state, finished: true };
@@ -244,4 +258,23 @@ async function proceed(
     session.context.inventory.map(({ name }) => session.effects.host(name)),
   );
   return null;
+}
+
+/** Whoever is outside of the cluster learns whom to trust before it is shown, and its new identity before the old goes. */
+async function tellOutside(
+  session: Session,
+  { what, done }: RotationState,
+  pairs: Pairs,
+  tell: RotateOptions['tell'],
+): Promise<void> {
+  const last = done.at(-1);
+  if (what !== 'cluster-ca' || last === undefined || tell === undefined) return;
+  const { files } = await session.effects.host(session.context.first.name).read({ files: ADMIN_FILES });
+  const identities = [...files.values()].flatMap(({ content }) =>
+    content === undefined ? [] : [content.toString()],
+  );
+  const authorities = [pairs.old.certPem, pairs.fresh.certPem];
+  const changed = await tell({ identities, authorities, bundle: trustBundle(trustAfter(pairs, last)) });
+  for (const file of changed)
+    session.emit({ type: 'note', host: '', level: 'info', text: `${file} follows` });
 }

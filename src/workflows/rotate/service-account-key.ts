@@ -65,13 +65,12 @@ export const serviceAccountKey: RotationKind = {
   objects: async () => undefined,
   beforeRestart: reissueSecrets,
   leftovers: () => [],
-  lingerMs: 0,
 };
 
 /** The controller manager asks the API server beside it for its controllers' tokens, so it comes second. */
 function podsOf(step: Step): HostWork['pods'] {
-  const api = { components: ['kube-apiserver'] };
-  const controllers = { components: ['kube-controller-manager'] };
+  const api = { components: ['kube-apiserver'] as const };
+  const controllers = { components: ['kube-controller-manager'] as const };
   if (step === 'trust') return [api];
   return step === 'issue' || step === 'reissue' || isLast(step) ? [api, controllers] : [];
 }

@@ -107,11 +107,12 @@ async function verify(run: Run, kind: RotationKind): Promise<void> {
 async function linger(run: Run, kind: RotationKind, after: Step): Promise<void> {
   const { context, emit } = run.session;
   const since = run.state.at[after];
-  if (since === undefined) return;
-  const left = () => since + kind.lingerMs - context.now();
+  const lingerMs = (await kind.lingerMs?.(run)) ?? 0;
+  if (since === undefined || lingerMs === 0) return;
+  const left = () => since + lingerMs - context.now();
   await waitUntil(async () => ({ met: left() <= 0, state: `${Math.ceil(left() / 30_000) * 30} s left` }), {
     for: 'processes to read their new certificates',
-    deadlineMs: kind.lingerMs + 60_000,
+    deadlineMs: lingerMs + 60_000,
     intervalMs: 1000,
     signal: context.signal,
     onState: (last) =>

@@ -25,6 +25,16 @@ const STOP_MS = 40_000;
  */
 const DRAIN_MS = 2_000;
 
+/** What differs between those who replace static pods. */
+export interface Replacing {
+  /** Waits until these pods are well. @throws DEADLINE with the first cause */
+  awaitPods: (pods: readonly StaticPod[]) => Promise<void>;
+  /** Has another etcd member lead, as well as it can. */
+  leadElsewhere: () => Promise<void>;
+  /** Starts the kubelet anew. */
+  restartKubelet: () => Promise<unknown>;
+}
+
 /** The kernel keeps fifteen characters of a program's name. */
 const commOf = (pod: StaticPod) => pod.slice(0, 15);
 
@@ -57,16 +67,13 @@ async function processesOf(host: Host, pods: readonly StaticPod[]): Promise<Map<
  * (pkg/kubelet/pod_workers.go, allowPodStart). One that has just started knows of no pod before and begins at
  * once. So it is restarted when the old processes are gone; its own pods live through that.
  * @param manifests also those that stay as they are, where their pods are to start anew
- * @param version that the API server has to have afterwards
- * @param restartKubelet replaces the kubelet and starts it
  * @throws DEADLINE with the first cause
  */
-export async function replaceStaticPods(
+export async function swapStaticPods(
   context: PhaseContext,
   host: Host,
   manifests: Manifests,
-  version: string,
-  restartKubelet: () => Promise<unknown> = () => host.service('restart', KUBELET_UNIT),
+  { awaitPods: healthy, leadElsewhere: handOver, restartKubelet }: Replacing,
 ): Promise<void> {
   const changed = [...manifests.keys()];
   if (changed.length === 0) return;
@@ -78,7 +85,7 @@ export async function replaceStaticPods(
   await stopped(context, host, front, running);
   if (etcd !== undefined) {
     await drained(context, host, running.get('kube-apiserver') ?? []);
-    await leadElsewhere(context, host);
+    await handOver();
     const seen = await host.read({ files: [manifestPath('etcd')] });
     if (etcd === null) await host.remove([manifestPath('etcd')]);
     else if (seen.files.get(manifestPath('etcd'))?.content?.equals(etcd) === true)
@@ -87,7 +94,7 @@ export async function replaceStaticPods(
     await stopped(context, host, ['etcd'], running);
   }
   await restartKubelet();
-  if (etcd != null) await awaitPods(context, host, ['etcd'], version);
+  if (etcd != null) await healthy(['etcd']);
   for (const group of [['kube-apiserver'], ['kube-controller-manager', 'kube-scheduler']] as const) {
     const next = group.flatMap((pod) => {
       const manifest = manifests.get(pod);
@@ -95,13 +102,27 @@ export async function replaceStaticPods(
     });
     if (next.length === 0) continue;
     for (const { pod, manifest } of next) await put(host, pod, manifest);
-    await awaitPods(
-      context,
-      host,
-      next.map(({ pod }) => pod),
-      version,
-    );
+    await healthy(next.map(({ pod }) => pod));
   }
+}
+
+/**
+ * `swapStaticPods` as an upgrade needs it.
+ * @param version that the API server has to have afterwards
+ * @param restartKubelet replaces the kubelet and starts it
+ */
+export function replaceStaticPods(
+  context: PhaseContext,
+  host: Host,
+  manifests: Manifests,
+  version: string,
+  restartKubelet: () => Promise<unknown> = () => host.service('restart', KUBELET_UNIT),
+): Promise<void> {
+  return swapStaticPods(context, host, manifests, {
+    awaitPods: (pods) => awaitPods(context, host, pods, version),
+    leadElsewhere: () => leadElsewhere(context, host),
+    restartKubelet,
+  });
 }
 
 const put = (host: Host, pod: StaticPod, content: Buffer) =>

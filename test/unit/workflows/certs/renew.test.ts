@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { renewal } from '../../../../src/phases/certs/renew.js';
 import { inspectBundle } from '../../../../src/pki/inspect.js';
 import { readKubeconfig } from '../../../../src/pki/kubeconfig.js';
-import { withFreshUsers } from '../../../../src/workflows/certs/local-kubeconfigs.js';
+import { withFreshTrust, withFreshUsers } from '../../../../src/workflows/certs/local-kubeconfigs.js';
 import { namesToRenew, planRenewal } from '../../../../src/workflows/certs/renew.js';
 import { renamedKubeconfig } from '../../../../src/workflows/merge-kubeconfig.js';
 import { makePlan } from '../../../../src/workflows/plan.js';
@@ -133,5 +133,32 @@ describe('withFreshUsers', () => {
     const identities = run.identities().map(({ content }) => content);
     expect(withFreshUsers(other, identities)).toBe(other);
     expect(withFreshUsers('not: a kubeconfig\n', identities)).toBe('not: a kubeconfig\n');
+  });
+});
+
+describe('withFreshTrust', () => {
+  it('follows an authority that is replaced, and leaves other clusters alone', async () => {
+    const path = '/etc/kubernetes/admin.conf';
+    const [session, elsewhere] = [await withCertificates(), await withCertificates()];
+    const ca = textOn(session, 'cp1', `${PKI}/ca.crt`);
+    const fresh = textOn(elsewhere, 'cp1', `${PKI}/ca.crt`);
+    const local = `# mine\n${textOn(session, 'cp1', path)}`;
+    const both = withFreshTrust(local, [ca, fresh], ca + fresh);
+    expect(both).toMatch(/^# mine/);
+    expect(readKubeconfig(both, 'local').caPem).toBe(ca + fresh);
+    expect(withFreshTrust(both, [ca, fresh], fresh + ca)).toBe(both);
+    expect(readKubeconfig(withFreshTrust(both, [ca, fresh], fresh), 'local').caPem).toBe(fresh);
+    const other = textOn(await withCertificates(), 'cp1', path);
+    expect(withFreshTrust(other, [ca, fresh], fresh)).toBe(other);
+  });
+
+  it('knows an identity that either of two authorities has signed', async () => {
+    const path = '/etc/kubernetes/admin.conf';
+    const [session, elsewhere] = [await withCertificates(), await withCertificates()];
+    const [old, fresh] = [session, elsewhere].map((one) => textOn(one, 'cp1', path));
+    const ca = textOn(session, 'cp1', `${PKI}/ca.crt`);
+    expect(withFreshUsers(old ?? '', [fresh ?? ''])).toBe(old);
+    const after = withFreshUsers(old ?? '', [fresh ?? ''], [ca]);
+    expect(readKubeconfig(after, 'local').certPem).toBe(readKubeconfig(fresh ?? '', path).certPem);
   });
 });

@@ -36,7 +36,6 @@ const kind: RotationKind = {
   consequences: [],
   surveyed: false,
   refusal: () => null,
-  lingerMs: 0,
   leftovers: () => ['/etc/kubernetes/pki/leftover.crt'],
   create: async () => fresh,
   present: (_config, files) => {
