@@ -37,7 +37,7 @@ export async function makePlan(session: Session, selection: PlanSelection = {}):
     context,
     readers: session.readers,
     emit: session.emit,
-    background: background(context),
+    background: background(context, selection.hosts),
     onObserved: (observed) => {
       if (selection.phases === undefined) {
         refuseRotation(rotationIn(observed));
@@ -64,11 +64,17 @@ export async function makePlan(session: Session, selection: PlanSelection = {}):
   return { ...plan, tasks: [...tasks, ...(await planLeaving(session, leaving))], leaving };
 }
 
-/** What is read whatever is planned for: what hosts are part of, the authorities, the admin identity, and rotations. */
-function background(context: PhaseContext): Map<string, ReadRequest> {
+/**
+ * What is read whatever is planned, of the hosts that are planned for and of control planes: what they are part of,
+ * the authorities, the admin identity, and rotations.
+ */
+function background(context: PhaseContext, hosts?: readonly string[]): Map<string, ReadRequest> {
   const holders = trustHolders(context);
+  const looked = context.inventory.filter(
+    ({ name, role }) => hosts?.includes(name) !== false || role === 'control-plane' || holders.includes(name),
+  );
   return new Map(
-    context.inventory.map(({ name, role }) => [
+    looked.map(({ name, role }) => [
       name,
       mergeReads([
         foundationsOn(context, name),
