@@ -2,7 +2,15 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dump, kubeadmCluster, kubeadmReset } from '../e2e/cluster-objects.js';
-import { drift, type E2eLab, labDown, labUp, onNode, succeed } from '../e2e/support.js';
+import {
+  CONTROL_PLANE_KUBECTL,
+  drift,
+  type E2eLab,
+  labDown,
+  labUp,
+  onNode,
+  succeed,
+} from '../e2e/support.js';
 
 const NAME = 'longupobj';
 const OLD = 'v1.35.4';
@@ -37,6 +45,14 @@ describe('an upgraded cluster of a control plane and a worker', () => {
     await onNode(lab, 'w1', `kubeadm upgrade node ${IGNORE}`);
     const kubelet = 'cp /root/new/kubelet /usr/bin/kubelet.new && mv /usr/bin/kubelet.new /usr/bin/kubelet';
     for (const node of NODES) await onNode(lab, node, `${kubelet} && systemctl restart kubelet`);
+    // A kubelet of another minor starts all static pods anew.
+    const ready = '{range .items[*]}{.status.nodeInfo.kubeletVersion}{.status.conditions[-1].status} {end}';
+    const wanted = NODES.map(() => `${NEW}True `).join('');
+    await onNode(
+      lab,
+      'cp1',
+      `for i in $(seq 180); do [ "$(${CONTROL_PLANE_KUBECTL} get nodes -o jsonpath='${ready}')" = "${wanted}" ] && exit 0; sleep 1; done 2>/dev/null; exit 1`,
+    );
   }
 
   it('has the objects that it would have, had kubeadm made and upgraded it', async () => {
