@@ -48,11 +48,12 @@ export async function readFoundations({ context, hosts }: Session): Promise<Map<
 /**
  * Refuses a file that calls a node by another's name, or has its cluster's keys or data in another place.
  * @param observed each host's answer to `foundationsOn`
- * @throws CONFLICT naming all that differs
+ * @throws CONFLICT naming all that differs, in the order of the file's hosts
  */
 export function refuseOtherHosts(context: PhaseContext, observed: ReadonlyMap<string, ReadResult>): void {
-  const found = [...observed].flatMap(([name, seen]) => {
-    const host = context.hostNamed(name);
+  const found = context.config.hosts.flatMap((host) => {
+    const seen = observed.get(host.name);
+    if (seen === undefined) return [];
     return [otherNode(host, seen), ...otherPlaces(context, host, seen)].filter((text) => text !== null);
   });
   if (found.length === 0) return;

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../../src/cluster/client.js';
 import { readKubeconfig } from '../../../src/pki/kubeconfig.js';
-import { refuseOtherNetworking } from '../../../src/workflows/foundations.js';
+import {
+  readFoundations,
+  refuseOtherHosts,
+  refuseOtherNetworking,
+} from '../../../src/workflows/foundations.js';
 import { runPhases } from '../../../src/workflows/phase-run.js';
 import { phasesNamed } from '../../../src/workflows/phase-selection.js';
 import { makePlan } from '../../../src/workflows/plan.js';
@@ -55,6 +59,19 @@ describe('a plan for hosts of a running cluster', () => {
       code: 'CONFLICT',
       message: expect.stringMatching(/w1: the machine at 10\.0\.0\.2 is the node cp1, not w1/),
     });
+  });
+
+  it('names what differs in the order of the file, whichever host answers first', async () => {
+    const session = await standing();
+    const conf = await session.context.trust.file('cp1', KUBELET_CONF);
+    const certificate = readKubeconfig(conf.toString(), KUBELET_CONF).certPem ?? '';
+    const other = under(session);
+    other.fakes.get('w1')?.on(NODE_CERTIFICATE, { stdout: certificate });
+    put(other, 'cp1', ETCD_MANIFEST, '    - --data-dir=/srv/etcd\n');
+    const answers = [...(await readFoundations(other))].reverse();
+    expect(() => refuseOtherHosts(other.context, new Map(answers))).toThrow(
+      /cp1: etcd's data.*\n.*w1: the machine at/,
+    );
   });
 
   it('leaves a kubelet’s certificate that can’t be read to the phase that mends it', async () => {
