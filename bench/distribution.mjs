@@ -3,6 +3,7 @@
 // then all of them along a chain. Needs root on Debian (the lab does), and tc. After npm run build.
 // Usage: npx zx bench/distribution.mjs [--megabytes 1000] [--mbit 100] [--workers 3]
 import { createHash, randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -59,7 +60,8 @@ try {
   // The way to a node is the bridge's own; nodes reach each other through its ports.
   const route = (await $`ip -o route get ${hosts[0].address}`).stdout;
   bridge = / dev (\S+)/.exec(route)[1];
-  const signal = new AbortController().signal;
+  const { signal } = new AbortController();
+  setMaxListeners(0, signal);
   const load = { hosts: hosts.length, total: size * hosts.length, distinct: size };
   const unshaped = await measureLink([...connected.values()], load, signal);
   await $`tc qdisc add dev ${bridge} root tbf rate ${mbit}mbit burst 128k latency 100ms`;

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type Bundle, blobPath } from '../bundle/bundle.js';
 import { RELEASES } from '../bundle/releases.js';
 import { type ClusterClient, clusterClient } from '../cluster/client.js';
@@ -73,6 +74,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const { config } = options;
   const now = options.now ?? Date.now;
   const signal = options.signal ?? new AbortController().signal;
+  // Each host listens to it, and Node.js warns of more than ten.
+  setMaxListeners(0, signal);
   const emit = (event: EngineEvent) => options.onEvent?.({ ...event, at: now() });
   const [bundle, patches, etcdClient, registries] = await Promise.all([
     settled(bundleOf(options, emit), options.bundleOptional === true),
