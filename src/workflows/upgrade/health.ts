@@ -13,7 +13,7 @@ import { withHostEvidence, withPodEvidence } from '../../phases/evidence.js';
 import { localApi } from '../../phases/local-api.js';
 import { nodeRef } from '../../phases/nodes/cordon.js';
 import { unready } from '../../phases/wait/ready.js';
-import { refuseCrashing, refuseCrashingKubelet } from './crashes.js';
+import { crashWatch, refuseCrashingKubelet } from './crashes.js';
 import type { StaticPod } from './keep.js';
 
 /** `ok`, or what is wrong with one component on its host. Retryable errors are thrown. */
@@ -72,6 +72,7 @@ export async function awaitPods(
 ): Promise<void> {
   const resolved = hostNamed(context.config, host.name);
   const limit = durationMs(timeoutsOf(context.config, resolved).controlPlaneComponentHealthCheck);
+  const refuseCrashing = crashWatch(host);
   const look = async (): Promise<Condition> => {
     const states = await Promise.all(
       pods.map(async (pod) => {
@@ -86,7 +87,7 @@ export async function awaitPods(
       }),
     );
     const open = states.filter(({ state }) => state !== 'ok');
-    for (const { pod } of open) await refuseCrashing(host, pod);
+    for (const { pod } of open) await refuseCrashing(pod);
     return { met: open.length === 0, state: open.map(({ pod, state }) => `${pod}: ${state}`).join('; ') };
   };
   try {

@@ -1,25 +1,45 @@
 import { describe, expect, it } from 'vitest';
-import { crashOf, kubeletCrash } from '../../../../src/workflows/upgrade/crashes.js';
+import { crashOf, kubeletCrash, lookOf } from '../../../../src/workflows/upgrade/crashes.js';
 
 const REFUSED =
   'refused RunContainerError: \\"failed to create containerd task: exec: \\\\\\"kube-scheduler\\\\\\": executable file not found in $PATH\\""';
 
+/** A look at a pod whose directories have these newest containers. */
+const look = (containers: Record<string, number>, ...more: string[]) =>
+  lookOf(
+    [
+      'at 1000',
+      ...Object.entries(containers).map(([directory, count]) => `container ${count} ${directory}`),
+      ...more,
+    ].join('\n'),
+  );
+
+const REFUSALS = [REFUSED, REFUSED];
+
 describe('what is said of a pod that does not come up', () => {
   it('is nothing while it may still come up', () => {
-    expect(crashOf('kube-scheduler', '')).toBeNull();
-    expect(crashOf('kube-scheduler', 'started 1\nE1123 error\n')).toBeNull();
-    expect(crashOf('kube-scheduler', `${REFUSED}\n`)).toBeNull();
+    expect(crashOf('kube-scheduler', lookOf(''), lookOf(''))).toBeNull();
+    expect(crashOf('kube-scheduler', look({}), look({ a: 1 }, 'error E1123 error'))).toBeNull();
+    expect(crashOf('kube-scheduler', look({}), look({}, REFUSED))).toBeNull();
+  });
+
+  it('is nothing of what it went through before, under this manifest or another', () => {
+    expect(crashOf('etcd', look({ a: 7, b: 3 }), look({ a: 7, b: 3 }))).toBeNull();
+    expect(crashOf('etcd', look({ a: 7, b: 3 }), look({ a: 8, b: 3 }))).toBeNull();
+    expect(crashOf('etcd', look({ a: 7, b: 3 }), look({ a: 8, b: 5, c: 1 }))).toBeNull();
+    expect(crashOf('etcd', look({ a: 7, b: 3 }), look({ a: 7, b: 6 }))).toBe('etcd keeps ending');
   });
 
   it('is the last line of a container that was started again and again', () => {
-    expect(crashOf('kube-scheduler', 'started 2\nError: unknown flag: --no-such-flag\n')).toBe(
+    const now = look({ a: 2 }, 'error Error: unknown flag: --no-such-flag');
+    expect(crashOf('kube-scheduler', look({}), now)).toBe(
       'kube-scheduler keeps ending: Error: unknown flag: --no-such-flag',
     );
-    expect(crashOf('etcd', 'started 3\n')).toBe('etcd keeps ending');
+    expect(crashOf('etcd', look({}), look({ a: 3 }, 'error '))).toBe('etcd keeps ending');
   });
 
   it('is what the kubelet says of a container that it can not start, without its quotes', () => {
-    expect(crashOf('kube-scheduler', `started 2\n${REFUSED}\n${REFUSED}\n`)).toBe(
+    expect(crashOf('kube-scheduler', look({}), look({ a: 2 }, ...REFUSALS))).toBe(
       'kube-scheduler can\'t be started: RunContainerError: failed to create containerd task: exec: "kube-scheduler": executable file not found in $PATH',
     );
   });
