@@ -2,12 +2,14 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeelsonError } from '../errors/keelson-error.js';
 import {
+  type Architecture,
   type BundleFile,
   type BundleImage,
   type BundleLock,
   type BundleRole,
   type HostPackage,
   LOCK_FILE,
+  locksByArchitecture,
   parseLock,
 } from './lock.js';
 
@@ -64,13 +66,18 @@ export function imagesForRole(bundle: Bundle, role: PayloadRole): BundleImage[] 
   return bundle.lock.images.filter((image) => image.roles.includes(role));
 }
 
-/** Packages that a host of this distribution can install out of a bundle. */
+/** A bundle as hosts of an architecture have it: nothing of others is in its lock. Null where it has nothing for them. */
+export function bundleFor(bundle: Bundle, architecture: Architecture): Bundle | null {
+  const lock = locksByArchitecture(bundle.lock).find((one) => one.architecture === architecture);
+  return lock === undefined ? null : { dir: bundle.dir, lock };
+}
+
+/** Packages that hosts of this distribution can install out of a bundle. */
 export function hostPackagesFor(
   { lock }: Bundle,
-  host: { os: { id: string; versionId: string }; architecture: BundleLock['architecture'] },
+  os: { id: string; versionId: string },
 ): readonly HostPackage[] {
-  if (lock.architecture !== host.architecture) return [];
-  return (lock.hostPackages ?? []).filter(({ os }) => os === `${host.os.id}-${host.os.versionId}`);
+  return (lock.hostPackages ?? []).filter((entry) => entry.os === `${os.id}-${os.versionId}`);
 }
 
 /**

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Bundle, loadBundle } from './bundle.js';
-import { imageIndex, OCI_LAYOUT } from './image.js';
+import { bundleIndex, OCI_LAYOUT } from './image.js';
 import { type BundleLock, carriedImages, LOCK_FILE, plainFiles, renderLock } from './lock.js';
 import { renewPapers } from './papers.js';
 import { storeBlob, writeWhole } from './store.js';
@@ -26,7 +26,7 @@ export async function linkBlobs(dir: string, lock: BundleLock, from: string): Pr
 /** Writes what a bundle directory has beside its blobs, the lock last, and removes blobs that are not in it. */
 export async function finishDirectory(dir: string, lock: BundleLock): Promise<Bundle> {
   await writeWhole(join(dir, 'oci-layout'), OCI_LAYOUT);
-  await writeWhole(join(dir, 'index.json'), imageIndex(carriedImages(lock), lock.architecture));
+  await writeWhole(join(dir, 'index.json'), bundleIndex(lock));
   await writeWhole(join(dir, LOCK_FILE), renderLock(lock));
   await renewPapers({ dir, lock });
   const store = join(dir, 'blobs', 'sha256');

@@ -18,6 +18,8 @@ export type BundleEvent =
       detail: string;
     }
   | { kind: 'component'; state: 'finished' | 'cached'; name: string; version: string; seconds: number }
+  /** No signature is published with a file that should have one. */
+  | { kind: 'unsigned'; url: string }
   | { kind: 'image'; reference: string; digest: string; size: number }
   | { kind: 'bundle'; dir: string; kubernetesVersion: string; files: number; images: number; bytes: number };
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { LAYER_MEDIA_TYPE } from './layer.js';
-import type { Architecture, BundleImage } from './lock.js';
+import { type Architecture, type BundleImage, type BundleLock, locksByArchitecture } from './lock.js';
 
 export const MANIFEST_MEDIA_TYPE = 'application/vnd.oci.image.manifest.v1+json';
 export const INDEX_MEDIA_TYPE = 'application/vnd.oci.image.index.v1+json';
@@ -74,12 +74,41 @@ export function assembleImage(
   return { manifest, config: configuration, layers: blobs };
 }
 
+type IndexedImage = Pick<BundleImage, 'reference' | 'digest' | 'size' | 'blobs'>;
+
 /** An OCI image index that names each manifest, as containerd's import and the OCI layout's tools read it. */
-export function imageIndex(
-  images: readonly Pick<BundleImage, 'reference' | 'digest' | 'size' | 'blobs'>[],
-  architecture: Architecture,
+export function imageIndex(images: readonly IndexedImage[], architecture: Architecture): Buffer {
+  return indexOf(entriesOf(images, architecture));
+}
+
+/** The same for all images that a bundle carries; those of its main architecture come first. */
+export function bundleIndex(lock: BundleLock): Buffer {
+  return indexOf(
+    lock.imagesBy === 'host'
+      ? []
+      : locksByArchitecture(lock).flatMap(({ images, architecture }) => entriesOf(images, architecture)),
+  );
+}
+
+/** An index of one image for several architectures, as a tag of a registry names it. */
+export function platformIndex(
+  images: readonly { image: IndexedImage; architecture: Architecture }[],
 ): Buffer {
-  const manifests = images.map((image) => ({
+  return indexOf(
+    images.map(({ image: { digest, size, blobs }, architecture }) => ({
+      mediaType: blobs[0]?.mediaType ?? MANIFEST_MEDIA_TYPE,
+      digest,
+      size,
+      platform: { architecture, os: 'linux' },
+    })),
+  );
+}
+
+const indexOf = (manifests: readonly unknown[]): Buffer =>
+  Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: INDEX_MEDIA_TYPE, manifests }));
+
+function entriesOf(images: readonly IndexedImage[], architecture: Architecture) {
+  return images.map((image) => ({
     mediaType: image.blobs[0]?.mediaType ?? MANIFEST_MEDIA_TYPE,
     digest: image.digest,
     size: image.size,
@@ -89,7 +118,6 @@ export function imageIndex(
     },
     platform: { architecture, os: 'linux' },
   }));
-  return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: INDEX_MEDIA_TYPE, manifests }));
 }
 
 /**

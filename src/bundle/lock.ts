@@ -35,18 +35,12 @@ const reference = z
     'expected registry/repository:tag',
   );
 
-const lockSchema = z.strictObject({
-  formatVersion: z.literal(1),
-  kubernetesVersion: z.string().regex(/^v\d+\.\d+\.\d+/, 'expected a version such as v1.36.3'),
+/** What a bundle has for hosts of one architecture. */
+const payload = {
   architecture: z.enum(['amd64', 'arm64']),
-  source: z.enum(['modules', 'upstream']),
-  toolchain: z.strictObject({ go: z.string(), gcc: z.string() }),
   components: z.array(z.strictObject({ name: word, version: word, module: z.string(), sum: z.string() })),
-  packages: z.array(z.strictObject({ name: word, version: word, sha256 })),
   /** Packages that hosts of a distribution (`debian-12`) may lack, for those that reach no repository. */
   hostPackages: z.array(z.strictObject({ name: word, version: word, os: word, sha256, size })).optional(),
-  /** `host`: images are not in the bundle, hosts pull them by these digests. */
-  imagesBy: z.literal('host').optional(),
   files: unique(
     ['name', 'path'],
     z.strictObject({ name: word, path, mode, sha256, size, version: word, roles: z.array(role).min(1) }),
@@ -68,7 +62,29 @@ const lockSchema = z.strictObject({
         'the first blob is not the manifest that digest and size name',
       ),
   ),
-});
+};
+
+const lockSchema = z
+  .strictObject({
+    formatVersion: z.literal(1),
+    kubernetesVersion: z.string().regex(/^v\d+\.\d+\.\d+/, 'expected a version such as v1.36.3'),
+    architecture: payload.architecture,
+    source: z.enum(['modules', 'upstream']),
+    toolchain: z.strictObject({ go: z.string(), gcc: z.string() }),
+    components: payload.components,
+    packages: z.array(z.strictObject({ name: word, version: word, sha256 })),
+    hostPackages: payload.hostPackages,
+    /** `host`: images are not in the bundle, hosts pull them by these digests. */
+    imagesBy: z.literal('host').optional(),
+    files: payload.files,
+    images: payload.images,
+    /** The same of further architectures. */
+    others: unique(['architecture'], z.strictObject(payload)).optional(),
+  })
+  .refine(
+    ({ architecture, others = [] }) => others.every((other) => other.architecture !== architecture),
+    'one architecture is there twice',
+  );
 
 /** A list in which no two entries agree in one of these fields. */
 function unique<T extends z.ZodType<object>>(fields: readonly string[], entry: T) {
@@ -105,19 +121,30 @@ export type BundleImage = BundleLock['images'][number];
 /** A package of a host's distribution. */
 export type HostPackage = NonNullable<BundleLock['hostPackages']>[number];
 
-/** What of a lock is a file of its own: programs and host packages. */
+/** A lock as hosts of each of its architectures have it: nothing of others is in it. The main one is the first. */
+export function locksByArchitecture({ others = [], ...main }: BundleLock): BundleLock[] {
+  const { hostPackages: _, ...common } = main;
+  return [main, ...others.map((other) => ({ ...common, ...other }))];
+}
+
+/** Architectures that a bundle is for, its main one first. */
+export function architecturesOf(lock: BundleLock): Architecture[] {
+  return locksByArchitecture(lock).map(({ architecture }) => architecture);
+}
+
+/** What of a lock is a file of its own: programs and host packages, of all architectures. */
 export function plainFiles(
   lock: BundleLock,
 ): readonly { name: string; version: string; sha256: string; size: number }[] {
-  return [...lock.files, ...(lock.hostPackages ?? [])];
+  return locksByArchitecture(lock).flatMap(({ files, hostPackages = [] }) => [...files, ...hostPackages]);
 }
 
 /** Which hosts get a file or an image. */
 export type BundleRole = z.infer<typeof role>;
 
-/** Images whose blobs are in the bundle. */
+/** Images whose blobs are in the bundle, of all architectures. */
 export function carriedImages(lock: BundleLock): BundleImage[] {
-  return lock.imagesBy === 'host' ? [] : lock.images;
+  return lock.imagesBy === 'host' ? [] : locksByArchitecture(lock).flatMap(({ images }) => images);
 }
 
 /** Architectures that a bundle can be for, as Go and OCI name them. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { KeelsonError } from '../errors/keelson-error.js';
-import { type BundleLock, plainFiles } from './lock.js';
+import { architecturesOf, type BundleLock, locksByArchitecture, plainFiles } from './lock.js';
 
 /** Name of the bill of materials within a bundle. */
 export const SBOM_FILE = 'sbom.spdx.json';
@@ -22,6 +22,36 @@ interface Package {
 
 /** A bill of materials in SPDX 2.3 (JSON); the same lock gives the same bytes. */
 export function sbomOf(lock: BundleLock, lockText: Buffer): Buffer {
+  const packages = locksByArchitecture(lock).flatMap((one, index) =>
+    packagesOf(one, index === 0 ? '' : `-${one.architecture}`),
+  );
+  const name = `keelson-bundle-${lock.kubernetesVersion}-${architecturesOf(lock).join('-')}`;
+  const document = {
+    spdxVersion: 'SPDX-2.3',
+    dataLicense: 'CC0-1.0',
+    SPDXID: DOCUMENT,
+    name,
+    documentNamespace: `https://keelson.dev/spdx/${createHash('sha256').update(lockText).digest('hex')}`,
+    // Fixed, as all dates of a bundle, so that it can be made again bit by bit.
+    creationInfo: { created: '1970-01-01T00:00:00Z', creators: ['Tool: keelson'] },
+    packages: [
+      spdxPackage({ id: 'bundle', name, version: lock.kubernetesVersion, purpose: 'ARCHIVE' }),
+      ...packages.map(spdxPackage),
+    ],
+    relationships: [
+      { spdxElementId: DOCUMENT, relationshipType: 'DESCRIBES', relatedSpdxElement: BUNDLE },
+      ...packages.map(({ id }) => ({
+        spdxElementId: BUNDLE,
+        relationshipType: id.startsWith('component-') ? 'GENERATED_FROM' : 'CONTAINS',
+        relatedSpdxElement: refOf(id),
+      })),
+    ],
+  };
+  return Buffer.from(`${JSON.stringify(document, null, 2)}\n`);
+}
+
+/** What hosts of one architecture get; ids of further architectures have it at their end. */
+function packagesOf(lock: BundleLock, suffix: string): Package[] {
   const packages = [
     ...lock.components.map(
       ({ name, version, module }): Package => ({
@@ -33,7 +63,7 @@ export function sbomOf(lock: BundleLock, lockText: Buffer): Buffer {
         ...(/^(https:|$)/.test(module) ? {} : { purl: `pkg:golang/${module}@${version}` }),
       }),
     ),
-    ...lock.packages.map(
+    ...(suffix === '' ? lock.packages : []).map(
       ({ name, version, sha256 }): Package => ({
         id: `deb-${name}`,
         name,
@@ -76,29 +106,7 @@ export function sbomOf(lock: BundleLock, lockText: Buffer): Buffer {
       };
     }),
   ];
-  const name = `keelson-bundle-${lock.kubernetesVersion}-${lock.architecture}`;
-  const document = {
-    spdxVersion: 'SPDX-2.3',
-    dataLicense: 'CC0-1.0',
-    SPDXID: DOCUMENT,
-    name,
-    documentNamespace: `https://keelson.dev/spdx/${createHash('sha256').update(lockText).digest('hex')}`,
-    // Fixed, as all dates of a bundle, so that it can be made again bit by bit.
-    creationInfo: { created: '1970-01-01T00:00:00Z', creators: ['Tool: keelson'] },
-    packages: [
-      spdxPackage({ id: 'bundle', name, version: lock.kubernetesVersion, purpose: 'ARCHIVE' }),
-      ...packages.map(spdxPackage),
-    ],
-    relationships: [
-      { spdxElementId: DOCUMENT, relationshipType: 'DESCRIBES', relatedSpdxElement: BUNDLE },
-      ...packages.map(({ id }) => ({
-        spdxElementId: BUNDLE,
-        relationshipType: id.startsWith('component-') ? 'GENERATED_FROM' : 'CONTAINS',
-        relatedSpdxElement: refOf(id),
-      })),
-    ],
-  };
-  return Buffer.from(`${JSON.stringify(document, null, 2)}\n`);
+  return packages.map((entry) => ({ ...entry, id: `${entry.id}${suffix}` }));
 }
 
 /**
@@ -121,10 +129,12 @@ export function checkSbom(sbom: Buffer, lock: BundleLock, place: string): void {
   }
   const wanted = [
     ...[...plainFiles(lock), ...lock.packages].map(({ name, sha256 }) => ({ name, sha256 })),
-    ...lock.images.map(({ reference, digest }) => ({
-      name: reference,
-      sha256: digest.slice('sha256:'.length),
-    })),
+    ...locksByArchitecture(lock)
+      .flatMap(({ images }) => images)
+      .map(({ reference, digest }) => ({
+        name: reference,
+        sha256: digest.slice('sha256:'.length),
+      })),
   ];
   const absent = wanted.find(({ sha256 }) => !listed.has(sha256));
   if (absent !== undefined)

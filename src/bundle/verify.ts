@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { type Bundle, blobPath, loadBundle } from './bundle.js';
 import { hashFile } from './cache.js';
-import { blobsOfManifest, imageIndex } from './image.js';
+import { blobsOfManifest, bundleIndex } from './image.js';
 import { carriedImages, plainFiles } from './lock.js';
 import { papersOf } from './papers.js';
 import { checkSbom } from './sbom.js';
@@ -52,7 +52,7 @@ export async function verifyBundle(
     bytes += size;
   }
   const index = await readFile(join(dir, 'index.json')).catch(() => null);
-  if (index === null || !index.equals(imageIndex(carriedImages(bundle.lock), bundle.lock.architecture))) {
+  if (index === null || !index.equals(bundleIndex(bundle.lock))) {
     const problem = index === null ? 'is missing' : 'does not name the images of the lock';
     findings.push({ sha256: '', file: join(dir, 'index.json'), neededBy: ['all images'], problem });
   }

@@ -31,6 +31,8 @@ function lineOf(event: BundleEvent, verbose: boolean): string | null {
         ? `${name}: from the cache`
         : `${name}: done in ${event.seconds.toFixed(0)} s`;
     }
+    case 'unsigned':
+      return `${event.url}: no signature is there, its checksum alone was looked at`;
     case 'image':
       return verbose ? `image ${event.reference} ${bytes(event.size)}` : null;
     case 'bundle':

@@ -13,8 +13,8 @@ export function bundleDir(io: CliIO, kubernetesVersion: string): string {
 }
 
 /** Where `bundle pull` writes unless told otherwise. */
-export function upstreamDir(io: CliIO, kubernetesVersion: string, architecture: string): string {
-  return join(cacheDir(io), 'bundles', `${kubernetesVersion}-upstream-${architecture}`);
+export function upstreamDir(io: CliIO, kubernetesVersion: string, architectures: readonly string[]): string {
+  return join(cacheDir(io), 'bundles', `${kubernetesVersion}-upstream-${architectures.join('-')}`);
 }
 
 /** The version that labs and bundles get unless told otherwise. */

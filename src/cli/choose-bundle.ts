@@ -1,4 +1,4 @@
-import { type Bundle, loadBundle } from '../bundle/bundle.js';
+import { type Bundle, bundleFor, loadBundle } from '../bundle/bundle.js';
 import { FILE_TABLE } from '../bundle/file-table.js';
 import type { Architecture, BundleLock } from '../bundle/lock.js';
 import { upstreamAnswers } from '../bundle/upstream/answers.js';
@@ -13,7 +13,8 @@ import { webOptions } from './web-options.js';
 export interface BundleChoice {
   /** Exact, with leading v. */
   kubernetesVersion: string;
-  architecture: Architecture;
+  /** Of the hosts; at least one. */
+  architectures: readonly Architecture[];
   /** File that says where official addresses are mirrored. */
   mirrors?: string | undefined;
   /** Only what is here already; nothing is fetched or built. */
@@ -31,27 +32,30 @@ const SOURCES: Readonly<Record<BundleLock['source'], string>> = {
  * @throws BUNDLE where there is none, and what the source says
  */
 export async function chooseBundle(choice: BundleChoice, io: CliIO, global: GlobalOptions): Promise<Bundle> {
-  const { kubernetesVersion, architecture } = choice;
+  const { kubernetesVersion, architectures } = choice;
+  const [architecture = 'amd64', ...others] = architectures;
+  const wanted = architectures.join(' and ');
   const say = bundleLine(io, global);
-  const upstream = upstreamDir(io, kubernetesVersion, architecture);
+  const upstream = upstreamDir(io, kubernetesVersion, architectures);
   for (const dir of [bundleDir(io, kubernetesVersion), upstream]) {
     const bundle = await loadBundle(dir).catch(() => null);
     if (bundle === null || !isComplete(bundle, choice)) continue;
     say(`${dir} is at hand, ${SOURCES[bundle.lock.source]}`);
     return bundle;
   }
-  const none = `no bundle of ${kubernetesVersion} (${architecture}) is at hand`;
+  const none = `no bundle of ${kubernetesVersion} (${wanted}) is at hand`;
   if (choice.atHand === true)
     throw new KeelsonError('BUNDLE', none, {
       hint: 'get one with `keelson bundle pull` or `keelson bundle build`, or name one in spec.bundle',
     });
   const settings = await webOptions(choice.mirrors, io);
-  const silent = await upstreamAnswers({ ...choice, ...settings, signal: io.stop });
+  const silent = await upstreamAnswers({ ...choice, architecture, ...settings, signal: io.stop });
   if (silent === null) {
     say(`${none}, and the official releases answer: taking them`);
     return pullBundle({
       kubernetesVersion,
       architecture,
+      others,
       ...settings,
       outDir: () => upstream,
       cacheDir: cacheDir(io),
@@ -59,21 +63,21 @@ export async function chooseBundle(choice: BundleChoice, io: CliIO, global: Glob
       signal: io.stop,
     });
   }
-  if (architecture !== 'amd64')
+  if (wanted !== 'amd64')
     throw new KeelsonError('BUNDLE', `${none}, and the official releases do not answer: ${silent}`, {
-      hint: `only amd64 can be built from modules; get a bundle with \`keelson bundle pull --arch ${architecture}\``,
+      hint: `only amd64 can be built from modules; get a bundle with \`keelson bundle pull --arch ${architectures.join(',')}\``,
     });
   say(`${none}, and the official releases do not answer (${silent}): building one from modules`);
   const outDir = bundleDir(io, kubernetesVersion);
   return buildBundleWithProgress({ kubernetesVersion, outDir, installMissing: true }, io, global);
 }
 
-/** Of the version and architecture that are wanted, with every program that this keelson knows. */
-function isComplete({ lock }: Bundle, { kubernetesVersion, architecture }: BundleChoice): boolean {
-  return (
-    lock.kubernetesVersion === kubernetesVersion &&
-    lock.architecture === architecture &&
-    lock.imagesBy === undefined &&
-    FILE_TABLE.every(({ name }) => lock.files.some((file) => file.name === name))
-  );
+/** Of the version and architectures that are wanted, with every program that this keelson knows. */
+function isComplete(bundle: Bundle, { kubernetesVersion, architectures }: BundleChoice): boolean {
+  const { lock } = bundle;
+  if (lock.kubernetesVersion !== kubernetesVersion || lock.imagesBy !== undefined) return false;
+  return architectures.every((architecture) => {
+    const files = bundleFor(bundle, architecture)?.lock.files ?? [];
+    return FILE_TABLE.every(({ name }) => files.some((file) => file.name === name));
+  });
 }

@@ -1,5 +1,11 @@
 import { resolve } from 'node:path';
-import { controlPlanes, hostNamed, matchHosts, presentHosts } from '../config/inventory.js';
+import {
+  controlPlanes,
+  hostNamed,
+  matchHosts,
+  presentHosts,
+  statedArchitectures,
+} from '../config/inventory.js';
 import { loadClusterConfig } from '../config/load.js';
 import type { ClusterConfig } from '../config/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
@@ -200,10 +206,10 @@ async function withChosenBundle(
 ): Promise<ClusterConfig> {
   if (config.spec.bundle !== null) return config;
   const { chooseBundle } = await import('./choose-bundle.js');
+  const stated = statedArchitectures(config);
   const choice = {
     kubernetesVersion: config.cluster.kubernetesVersion,
-    architecture:
-      presentHosts(config).find((host) => host.architecture !== undefined)?.architecture ?? 'amd64',
+    architectures: stated.length === 0 ? (['amd64'] as const) : stated,
     mirrors: config.spec.mirrors,
     atHand: obtainBundle !== true,
   } as const;

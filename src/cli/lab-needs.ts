@@ -27,7 +27,11 @@ export async function labBundle(
   if (path === undefined) {
     const kubernetesVersion = version ?? DEFAULT_KUBERNETES_VERSION;
     return async () => {
-      const bundle = await chooseBundle({ kubernetesVersion, architecture: localArchitecture() }, io, global);
+      const bundle = await chooseBundle(
+        { kubernetesVersion, architectures: [localArchitecture()] },
+        io,
+        global,
+      );
       return { bundle, path: bundle.dir };
     };
   }

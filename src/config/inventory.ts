@@ -56,6 +56,11 @@ export function memberSettings(
   return host.role === 'control-plane' ? cluster.etcd.local : undefined;
 }
 
+/** Architectures that hosts state, each once, in the order of the file. */
+export function statedArchitectures(config: ClusterConfig): ('amd64' | 'arm64')[] {
+  return [...new Set(presentHosts(config).flatMap(({ architecture }) => architecture ?? []))];
+}
+
 /** Hosts that are to have an etcd member: control planes, those of role etcd, or none where etcd is run elsewhere. */
 export function memberHosts(config: ClusterConfig): ResolvedHost[] {
   return presentHosts(config).filter((host) => memberSettings(config.cluster, host) !== undefined);

@@ -14,6 +14,8 @@ export interface Effects {
   blobPath: (sha256: string) => string;
   /** Resolves when what other hosts pass on for these changes has come, or will not; absent where none does. */
   arrived?: (host: string, changes: readonly Change[]) => Promise<void>;
+  /** Large files go out as gzip: the way to the hosts is slow. */
+  compress?: boolean;
   importImages: (host: Host, images: readonly ImageChange[]) => Promise<void>;
   applyObjects: (changes: readonly ObjectChange[]) => Promise<void>;
 }
@@ -77,7 +79,8 @@ async function executeBatch(
         await effects.arrived?.(host, files);
         await takeStored(target, blobs);
       }
-      await target.put(await Promise.all(files.map((file) => fileSpec(file, effects))));
+      const specs = await Promise.all(files.map((file) => fileSpec(file, effects)));
+      await target.put(specs, blobs.length > 0 && effects.compress === true ? { compress: true } : {});
       if (blobs.length > 0) await recordDigests(target, blobs);
       return;
     }

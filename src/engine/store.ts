@@ -5,7 +5,7 @@ import { STATE_DIR } from './journal.js';
  * Large files by their digest: those that wait on a host for their turn, and those that a rollback brings back.
  * A file in use shares its disk space with its place here.
  */
-const STORE_DIR = `${STATE_DIR}/blobs`;
+export const STORE_DIR = `${STATE_DIR}/blobs`;
 
 /** What other hosts have passed on, by digest, until it is taken to its place. */
 export const DELIVERED_DIR = `${STATE_DIR}/delivered`;

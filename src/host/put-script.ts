@@ -51,8 +51,14 @@ export function receiverArgv(planBytes: number): string[] {
  * The plan that the receiver runs: directories, unpack, verify, owner, mode, flush, rename. Whatever fails, the
  * staging directories go.
  * @param durableBytes files up to this size are flushed to disk before they are renamed
+ * @param compressed the archive comes as gzip
  */
-export function buildPutPlan(files: readonly StagedFile[], id: string, durableBytes: number): string {
+export function buildPutPlan(
+  files: readonly StagedFile[],
+  id: string,
+  durableBytes: number,
+  compressed = false,
+): string {
   const targets = [...new Set(files.map((file) => posix.dirname(file.spec.path)))];
   const staging = targets.map((directory) => posix.join(directory, `.keelson-${id}`));
   const lines = [
@@ -72,7 +78,7 @@ export function buildPutPlan(files: readonly StagedFile[], id: string, durableBy
     'umask 077',
     `mkdir -- ${quote(staging)}`,
     // Of names longer than 100 bytes a header keeps no leading slash.
-    `tar -x -P -C / -f - -b ${TAR_BLOCKS} --no-same-owner --touch`,
+    `${compressed ? 'gzip -dc | ' : ''}tar -x -P -C / -f - -b ${TAR_BLOCKS} --no-same-owner --touch`,
     DIGEST_TOOL,
     // The quick comparison of all digests at once; where it fails, sha256sum says which file is wrong.
     `[ "$(printf '%s\\0' ${quote(files.map((file) => file.staged))} ${DIGEST_PIPE} | tr '\\0' '\\n' | cut -c3-66)" = ${quoteWord(files.map((file) => file.sha256).join('\n'))} ] ||`,

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { posix } from 'node:path';
+import { gzipped } from '../archive/gzip.js';
 import { tarStream } from '../archive/tar.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import {
@@ -20,6 +21,8 @@ const SMALL_BYTES = 1024 * 1024;
 export interface PutOptions {
   signal?: AbortSignal;
   onBytes?: (bytes: number) => void;
+  /** As gzip. */
+  compress?: boolean;
 }
 
 /** How `putFiles` talks to the host. */
@@ -56,8 +59,8 @@ export async function putFiles(
   if (staged.length === 0) return [];
   await checkLocalFiles(staged);
 
-  const plan = Buffer.from(allOrNothing(buildPutPlan(staged, id, SMALL_BYTES)));
-  const stdin = stream(plan, staged, options.onBytes);
+  const plan = Buffer.from(allOrNothing(buildPutPlan(staged, id, SMALL_BYTES, options.compress)));
+  const stdin = stream(plan, staged, options);
   await transport.exec(receiverArgv(plan.length), { ...limits, stdin });
   return staged.map((file) => file.spec.path);
 }
@@ -135,7 +138,7 @@ async function checkLocalFiles(files: readonly StagedFile[]): Promise<void> {
 async function* stream(
   plan: Buffer,
   files: readonly StagedFile[],
-  onBytes: ((bytes: number) => void) | undefined,
+  { onBytes, compress = false }: PutOptions,
 ): AsyncGenerator<Buffer> {
   yield plan;
   const entries = files.map(({ spec: { content }, staged, size }) => ({
@@ -143,7 +146,8 @@ async function* stream(
     content: Buffer.isBuffer(content) ? content : { file: content.localPath, size },
   }));
   try {
-    for await (const chunk of tarStream(entries)) {
+    const archive = tarStream(entries);
+    for await (const chunk of compress ? gzipped(archive) : archive) {
       onBytes?.(chunk.length);
       yield chunk;
     }

@@ -157,7 +157,13 @@ export interface Host extends HostReader {
    */
   put(
     files: readonly FileSpec[],
-    options?: { signal?: AbortSignal; onBytes?: (bytes: number) => void },
+    options?: {
+      signal?: AbortSignal;
+      /** Bytes that went out. */
+      onBytes?: (bytes: number) => void;
+      /** Send them as gzip, for slow links; the host needs gzip too. */
+      compress?: boolean;
+    },
   ): Promise<string[]>;
   /** Removes files or directories (recursively, never across mounts); missing ones are no error. */
   remove(paths: readonly string[]): Promise<void>;

@@ -37,10 +37,7 @@ export interface S3Upload {
   abort: () => Promise<void>;
 }
 
-/**
- * An object is read in pieces that fit into memory: undici ends the process where a server closes a connection whose
- * reader is behind.
- */
+/** An object is read in pieces that fit into memory: what a server sends is held for whoever reads it slowly. */
 const PIECE_BYTES = 8 * 1024 * 1024;
 
 interface Call {
@@ -84,7 +81,6 @@ export function s3Client(bucket: string, settings: S3Settings, web: WebClient): 
       const answer = await web.request(url.href, {
         method,
         headers: { ...headers, ...length },
-        held: 2 * PIECE_BYTES,
         ...(body === undefined ? {} : { body }),
         ...(retry.signal === undefined ? {} : { signal: retry.signal }),
       });

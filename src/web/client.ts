@@ -21,8 +21,6 @@ export interface WebRequest {
   headers?: Readonly<Record<string, string>>;
   body?: Buffer | Readable;
   signal?: AbortSignal | undefined;
-  /** Bytes of an answer that are held for whoever reads it slowly; default undici's 64 KiB. */
-  held?: number;
 }
 
 export interface WebResponse {
@@ -45,6 +43,11 @@ export interface WebClient {
 
 const IDLE_MS = 30_000;
 const MOST_REDIRECTS = 5;
+/**
+ * Nobody who reads an answer slowly makes undici wait: it ends the process (an assertion in its parser) where a server
+ * closes a connection while it waits. What is not read yet is in memory.
+ */
+const HELD_BYTES = Number.MAX_SAFE_INTEGER;
 
 /** HTTP through proxies and with private CAs. Certificates are always checked. */
 export function webClient(settings: WebSettings = {}): WebClient {
@@ -66,7 +69,7 @@ export function webClient(settings: WebSettings = {}): WebClient {
         headers: { 'user-agent': 'keelson', ...options.headers },
         body: options.body ?? null,
         ...(signal === undefined ? {} : { signal }),
-        ...(options.held === undefined ? {} : { highWaterMark: options.held }),
+        highWaterMark: HELD_BYTES,
       });
       const headers = Object.entries(answer.headers).map(([name, value]) => [name, [value].flat()[0] ?? '']);
       return {

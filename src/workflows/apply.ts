@@ -98,7 +98,7 @@ export async function applyCluster(session: Session, options: ApplyOptions): Pro
           tasks,
           context,
           readers: session.readers,
-          effects: delivery === null ? session.effects : { ...session.effects, arrived: delivery.arrived },
+          effects: { ...session.effects, ...delivery?.effects },
           journal: hostJournal({
             run,
             host: session.effects.host,

@@ -1,5 +1,6 @@
 import { parseAllDocuments } from 'yaml';
-import { type Bundle, filesForRole, imagesForRole } from '../bundle/bundle.js';
+import { type Bundle, bundleFor, filesForRole, imagesForRole } from '../bundle/bundle.js';
+import type { Architecture } from '../bundle/lock.js';
 import { firstControlPlane, presentHosts } from '../config/inventory.js';
 import type { ClusterConfig, Role } from '../config/types.js';
 import { corednsObjects } from '../manifests/coredns.js';
@@ -7,13 +8,14 @@ import { flannelObjects } from '../manifests/flannel.js';
 import { pauseImage } from '../manifests/image-names.js';
 import { kubeProxyObjects } from '../manifests/kube-proxy.js';
 import { renderStaticPods } from '../manifests/render.js';
+import { hostTools } from '../phases/host-tools.js';
 import { patchesOf } from './patches.js';
 import { addonObjects, networkObjects } from './user-objects.js';
 
 /** Something that a cluster file needs and a bundle lacks. */
 export interface Lacking {
-  kind: 'version' | 'architecture' | 'program' | 'image';
-  /** Version, architecture, name of a program, or reference of an image. */
+  kind: 'version' | 'architecture' | 'program' | 'image' | 'host package';
+  /** Version, architecture, name of a program or package, or reference of an image. */
   name: string;
   /** Hosts and manifests that need it. */
   neededBy: readonly string[];
@@ -27,7 +29,9 @@ const FLANNEL = ['flannel', 'bridge', 'host-local', 'portmap'];
 
 /**
  * What an installation of this cluster without any network would miss: every image that a manifest of it
- * mentions, every program of its hosts' roles, the version, and the architecture of hosts that state theirs.
+ * mentions, every program of its hosts' roles, the version, the architecture of hosts that state theirs, and where
+ * `spec.preparation.packages` is `install` the packages that a host may lack, for each distribution that the bundle
+ * has any for. Hosts that state no architecture have the bundle's main one.
  * @throws CONFIG for patches that do not apply and manifests that can't be read
  */
 export async function lackingFor(
@@ -45,17 +49,53 @@ export async function lackingFor(
   if (bundle.lock.kubernetesVersion !== kubernetesVersion)
     lacks('version', kubernetesVersion, config.file ?? config.name);
   for (const host of presentHosts(config)) {
-    if (host.architecture !== undefined && host.architecture !== bundle.lock.architecture)
-      lacks('architecture', host.architecture, host.name);
-    const programs = new Set(filesForRole(bundle, host.role).map(({ name }) => name));
+    const own = bundleFor(bundle, host.architecture ?? bundle.lock.architecture);
+    if (own === null) {
+      lacks('architecture', host.architecture ?? '', host.name);
+      continue;
+    }
+    const programs = new Set(filesForRole(own, host.role).map(({ name }) => name));
     for (const name of programsOf(config, host.role))
       if (!programs.has(name)) lacks('program', name, host.name);
+    for (const name of lackingPackages(config, own)) lacks('host package', name, host.name);
   }
+  const architectures = new Map<Role, Set<Architecture>>();
+  for (const { role, architecture = bundle.lock.architecture } of presentHosts(config))
+    architectures.set(role, (architectures.get(role) ?? new Set()).add(architecture));
   for (const { role, reference, user } of await mentionedImages(config, bundle, signal)) {
-    const there = imagesForRole(bundle, role).some((image) => image.reference === reference);
-    if (!there) lacks('image', reference, user);
+    for (const architecture of architectures.get(role) ?? []) {
+      const own = bundleFor(bundle, architecture);
+      if (own === null) continue;
+      const there = imagesForRole(own, role).some((image) => image.reference === reference);
+      if (!there) lacks('image', reference, user);
+    }
   }
   return [...lacking.values()];
+}
+
+/** Whether hosts are to install what they lack, and the bundle has no package for some of them. */
+export function leavesPackagesToRepositories(config: ClusterConfig, bundle: Bundle): boolean {
+  if (config.spec.preparation.packages !== 'install') return false;
+  return presentHosts(config).some(
+    ({ architecture = bundle.lock.architecture }) =>
+      (bundleFor(bundle, architecture)?.lock.hostPackages ?? []).length === 0,
+  );
+}
+
+/** Packages of every installation of Debian, which a bundle does not carry. */
+const ALWAYS_THERE: readonly string[] = ['coreutils', 'findutils', 'mount', 'tar'];
+
+/** `conntrack (debian-12)` for each package that hosts may lack, of distributions that the bundle has others for. */
+function lackingPackages({ cluster, spec }: ClusterConfig, { lock }: Bundle): string[] {
+  if (spec.preparation.packages !== 'install') return [];
+  const { hostPackages = [] } = lock;
+  const wanted = new Set(hostTools(cluster.kubernetesVersion).map((tool) => tool.packages.apt));
+  return [...new Set(hostPackages.map(({ os }) => os))].flatMap((os) =>
+    [...wanted]
+      .filter((name) => !ALWAYS_THERE.includes(name))
+      .filter((name) => !hostPackages.some((entry) => entry.os === os && entry.name === name))
+      .map((name) => `${name} (${os})`),
+  );
 }
 
 function programsOf(config: ClusterConfig, role: Role): string[] {

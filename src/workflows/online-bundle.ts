@@ -4,7 +4,7 @@ import type { Architecture } from '../bundle/lock.js';
 import { NO_MIRRORS, readMirrors } from '../bundle/mirrors.js';
 import type { Credentials } from '../bundle/registry/client.js';
 import { pullBundle } from '../bundle/upstream/pull.js';
-import { presentHosts } from '../config/inventory.js';
+import { statedArchitectures } from '../config/inventory.js';
 import type { ClusterConfig } from '../config/types.js';
 import type { EngineEvent } from '../engine/events.js';
 import { KeelsonError } from '../errors/keelson-error.js';
@@ -43,7 +43,7 @@ export async function onlineBundle(
   try {
     return await pullBundle({
       kubernetesVersion: cluster.kubernetesVersion,
-      architecture: architectureOf(config),
+      ...architecturesOf(config),
       outDir: () => dir,
       cacheDir,
       mirrors: spec.mirrors === undefined ? NO_MIRRORS : await readMirrors(spec.mirrors),
@@ -62,17 +62,8 @@ export async function onlineBundle(
   }
 }
 
-/** What hosts state, amd64 where none does. @throws CONFIG where they differ: programs of one only are fetched */
-function architectureOf(config: ClusterConfig): Architecture {
-  const [first = 'amd64', ...others] = new Set(
-    presentHosts(config).flatMap(({ architecture }) => architecture ?? []),
-  );
-  if (others.length === 0) return first;
-  throw new KeelsonError(
-    'CONFIG',
-    `hosts are ${[first, ...others].join(' and ')}: one cluster has one bundle`,
-    {
-      hint: 'leave hosts of the other architecture out',
-    },
-  );
+/** What hosts state, amd64 for those that do not. */
+function architecturesOf(config: ClusterConfig): { architecture: Architecture; others: Architecture[] } {
+  const [architecture = 'amd64', ...others] = statedArchitectures(config);
+  return { architecture, others };
 }

@@ -13,6 +13,7 @@ import type { ConnectOptions } from '../host/settings.js';
 import type { Host, HostFacts } from '../host/types.js';
 import { ETCD_CLIENT_ARTEFACT } from '../phases/certs/external-etcd.js';
 import type { PhaseContext } from '../phases/context.js';
+import { hostBundle } from '../phases/host-bundle.js';
 import { CA_CERTIFICATE_ARTEFACT } from '../phases/join/nodes.js';
 import { memberView } from '../phases/member-view.js';
 import { REGISTRY_ARTEFACT } from '../phases/runtime/registries.js';
@@ -164,7 +165,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
         host: hostOf,
         secret: (artefact) => secretOf(context, artefact),
         blobPath: (sha256) => blobPath(bundle(), sha256),
-        importImages: (host, images) => importImages(bundle(), host, images, signal),
+        importImages: (host, images) => importImages(hostBundle(context, host.name), host, images, signal),
         applyObjects: (changes) => applyObjects(context, changes),
       },
       reach: async (names) => {

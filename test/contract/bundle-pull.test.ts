@@ -5,10 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Bundle } from '../../src/bundle/bundle.js';
+import { type Architecture, architecturesOf, locksByArchitecture } from '../../src/bundle/lock.js';
 import { readMirrors } from '../../src/bundle/mirrors.js';
 import { bundleServer } from '../../src/bundle/serve/server.js';
 import { pullBundle } from '../../src/bundle/upstream/pull.js';
 import type { PullOptions } from '../../src/bundle/upstream/pull-context.js';
+import { verifyBundle } from '../../src/bundle/verify.js';
+import { KeelsonError } from '../../src/errors/keelson-error.js';
 import { type Fault, type Faults, faultyServer, listen, type TestTls, testTls } from './faulty-server.js';
 import { mirrorOf, officialFiles, officialImages, VERSION } from './upstream-standin.js';
 
@@ -38,15 +41,28 @@ interface Setting {
   /** In place of the registry itself. */
   around?: (registry: RequestListener) => RequestListener;
   login?: string;
+  /** What the registry has; default the images of amd64. */
+  images?: readonly Bundle[];
+  /** In place of what the release sites have. */
+  content?: ReadonlyMap<string, Buffer>;
+  /** What the release sites have beside amd64. */
+  architectures?: readonly Architecture[];
 }
 
 /** A mirror of release sites and one of registries, the mirrors file that names them, and a pull from there. */
 async function mirrored(setting: Setting = {}) {
   const dir = await scratch();
   const serving = setting.tls ?? tls;
-  const inner = bundleServer([images]);
+  const served = new Map(setting.content ?? files);
+  for (const architecture of setting.architectures ?? [])
+    for (const [url, content] of await officialFiles(architecture)) {
+      // runc has the sums of all architectures in one file.
+      const before = url.endsWith('runc.sha256sum') ? (served.get(url) ?? Buffer.alloc(0)) : Buffer.alloc(0);
+      served.set(url, Buffer.concat([before, content]));
+    }
+  const inner = bundleServer(setting.images ?? [images]);
   const registry: RequestListener = (request, response) => void inner.emit('request', request, response);
-  const fileServer = await faultyServer(serving, mirrorOf(files), setting.files);
+  const fileServer = await faultyServer(serving, mirrorOf(served), setting.files);
   const registryServer = await faultyServer(
     serving,
     setting.around?.(registry) ?? registry,
@@ -112,11 +128,49 @@ describe('bundle pull', () => {
     const before = [fileServer.requests.length, blobs.length];
     const second = await pull();
     expect(second.lock).toEqual(lock);
-    // Checksums are read again, files and blobs are not.
-    expect(fileServer.requests.slice(before[0]).every((request) => /\.sha256(sum)?$/.test(request))).toBe(
-      true,
-    );
+    // Checksums and signatures are read again, files and blobs are not.
+    const again = fileServer.requests.slice(before[0]);
+    expect(again.filter((request) => !/\.(sha256|sha256sum|sig|cert)$/.test(request))).toEqual([]);
     expect(registryServer.requests.filter((request) => request.includes('/blobs/')).length).toBe(before[1]);
+  });
+
+  it('takes several architectures into one bundle, of each image the manifest that is for it', async () => {
+    const arm = await officialImages(join(await scratch(), 'arm'), 'arm64');
+    const { pull } = await mirrored({ images: [images, arm], architectures: ['arm64'] });
+    const { dir, lock } = await pull({ others: ['arm64'] });
+    expect(architecturesOf(lock)).toEqual(['amd64', 'arm64']);
+    const [amd64, arm64] = locksByArchitecture(lock);
+    expect(amd64?.images).toEqual(images.lock.images);
+    expect(arm64?.images).toEqual(arm.lock.images);
+    expect(arm64?.files.map(({ name }) => name)).toEqual(amd64?.files.map(({ name }) => name));
+    expect(arm64?.files[0]?.sha256).not.toBe(amd64?.files[0]?.sha256);
+    expect((await verifyBundle(dir)).blobs).toBeGreaterThan(60);
+    const one = await mirrored();
+    await expect(one.pull({ others: ['arm64'] })).rejects.toMatchObject({ code: 'BUNDLE' });
+  });
+
+  it('says which programs have no signature, and refuses them where that is asked for', async () => {
+    const { pull } = await mirrored();
+    const unsigned: string[] = [];
+    await pull({ onEvent: (event) => void (event.kind === 'unsigned' && unsigned.push(event.url)) });
+    expect(unsigned.map((url) => url.split('/').at(-1)).sort()).toEqual(['kubeadm', 'kubectl', 'kubelet']);
+    await expect(pull({ requireSignatures: true })).rejects.toMatchObject({
+      code: 'BUNDLE',
+      message: expect.stringContaining('its signature is not there'),
+    });
+  });
+
+  it('refuses a program whose published signature is no good', async () => {
+    const forged = new Map(files);
+    const address = `https://dl.k8s.io/release/${VERSION}${KUBELET}`;
+    forged.set(`${address}.sig`, Buffer.from('AAAA'));
+    forged.set(`${address}.cert`, Buffer.from(tls.cert));
+    const { pull, dir } = await mirrored({ content: forged });
+    await expect(pull()).rejects.toMatchObject({
+      code: 'BUNDLE',
+      message: expect.stringContaining('unknown authority'),
+    });
+    expect(await readdir(dir)).not.toContain('bundle');
   });
 
   it('finds the newest patch release of a minor version', async () => {
@@ -154,6 +208,51 @@ describe('bundle pull', () => {
     broken = false;
     await pull();
     expect(ranges.at(-1)).toMatch(/^bytes=[1-9]\d*-$/);
+  });
+
+  it('goes on at the next run after an interruption at any byte', async () => {
+    for (let round = 0; round < 4; round += 1) {
+      const stop = new AbortController();
+      // The images alone are 2.2 MB.
+      const after = Math.floor(Math.random() * 2_000_000);
+      let sent = 0;
+      const interrupting =
+        (inner: RequestListener): RequestListener =>
+        (request, response) => {
+          const { write } = response;
+          response.write = ((chunk: Buffer, ...rest: unknown[]) => {
+            sent += chunk.length;
+            if (sent > after) stop.abort(new KeelsonError('ABORTED', 'interrupted'));
+            return (write as (...args: unknown[]) => boolean).call(response, chunk, ...rest);
+          }) as typeof response.write;
+          inner(request, response);
+        };
+      const { dir, pull } = await mirrored({ around: interrupting });
+      await expect(pull({ signal: stop.signal }), `after ${after} bytes`).rejects.toMatchObject({
+        code: 'ABORTED',
+      });
+      expect(await readdir(dir)).not.toContain('bundle');
+      expect((await pull()).lock.images, `after ${after} bytes`).toEqual(images.lock.images);
+    }
+  });
+
+  it('waits for a server that is slow but goes on', async () => {
+    const { pull, fileServer } = await mirrored({
+      files: always(KUBELET, { kind: 'slow', everyMs: 150 }),
+    });
+    await pull({ web: { idleMs: 1000 } });
+    expect(fileServer.requests.filter((request) => request.endsWith(KUBELET))).toHaveLength(1);
+  });
+
+  it('refuses a blob that is shorter than it should be, though its server says that this is all', async () => {
+    const { pull, dir } = await mirrored({
+      registry: always(`/blobs/sha256:${largestBlob()}`, { kind: 'short', bytes: 1000 }),
+    });
+    await expect(pull({ retry: { backoffMs: 1, attempts: 3 } })).rejects.toMatchObject({
+      code: 'CONNECTION',
+      message: expect.stringMatching(/ended after 1000 of \d+ bytes|fewer bytes/),
+    });
+    expect(await readdir(dir)).not.toContain('bundle');
   });
 
   it.each([

@@ -84,7 +84,7 @@ async function atHand(home: string): Promise<string> {
 }
 
 describe('a bundle, where none was named', () => {
-  const choice = { kubernetesVersion: VERSION, architecture: 'amd64' } as const;
+  const choice = { kubernetesVersion: VERSION, architectures: ['amd64'] } as const;
 
   it('is the one at hand, and nobody is asked', async () => {
     const { io, home, said } = await place();
@@ -99,7 +99,7 @@ describe('a bundle, where none was named', () => {
     const { io, home } = await place();
     await atHand(home);
     await expect(
-      chooseBundle({ ...choice, architecture: 'arm64', atHand: true }, io, GLOBAL),
+      chooseBundle({ ...choice, architectures: ['arm64'], atHand: true }, io, GLOBAL),
     ).rejects.toMatchObject({ code: 'BUNDLE' });
   });
 
@@ -118,7 +118,7 @@ describe('a bundle, where none was named', () => {
     const { closed } = await mirrored();
     // arm64 can't be built here, so that what comes next is an error with the reason.
     await expect(
-      chooseBundle({ ...choice, architecture: 'arm64', mirrors: closed }, io, GLOBAL),
+      chooseBundle({ ...choice, architectures: ['arm64'], mirrors: closed }, io, GLOBAL),
     ).rejects.toMatchObject({
       code: 'BUNDLE',
       message: expect.stringMatching(

@@ -74,6 +74,24 @@ describe.skipIf(SSHD_MISSING !== undefined)('blobs along a chain of hosts with O
     expect(await traces(fleet.hosts[0] as Host)).toBe('');
   });
 
+  it('come the same where what leaves this machine is compressed', async () => {
+    const text = await blob(Buffer.alloc(5_000_000, 'programs compress well; '));
+    const dense = await blob(randomBytes(3_000_000));
+    const { failures, have } = await chain({ blobs: [text, dense], compress: true });
+    expect([...failures.values()]).toEqual([]);
+    for (const host of fleet.hosts)
+      expect([...(have.get(host.name) ?? [])]).toEqual([text.sha256, dense.sha256]);
+    const [first] = fleet.hosts as [Host];
+    let sent = 0;
+    const path = `${DIRECTORY}/put`;
+    const content = { localPath: text.file, size: text.size, sha256: text.sha256 };
+    const put = { compress: true, onBytes: (bytes: number) => (sent += bytes) };
+    expect(await first.put([{ path, mode: 0o600, content }], put)).toEqual([path]);
+    expect(sent).toBeLessThan(text.size / 2);
+    expect(await delivered(first)).toContain(`${text.sha256}  put`);
+    await first.remove([path]);
+  });
+
   it('that are not what their digest says are placed nowhere', async () => {
     const good = await blob(randomBytes(300_000));
     const bad = await blob(randomBytes(400_000));

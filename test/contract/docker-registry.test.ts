@@ -1,86 +1,40 @@
-import { execFile, spawn } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import { promisify } from 'node:util';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bundle } from '../../src/bundle/bundle.js';
 import { papersOf } from '../../src/bundle/papers.js';
 import { pushBundle, pushTaggedImage } from '../../src/bundle/registry/artifact.js';
-import { type Registry, registryClient } from '../../src/bundle/registry/client.js';
+import { type Credentials, type Registry, registryClient } from '../../src/bundle/registry/client.js';
 import { pullArtifact } from '../../src/bundle/registry/pull-artifact.js';
 import { generateBundleKey, publicKeys, signBundleFiles } from '../../src/bundle/signature.js';
 import { verifyBundle } from '../../src/bundle/verify.js';
-import { waitUntil } from '../../src/engine/wait.js';
 import { type WebClient, webClient } from '../../src/web/client.js';
-import { testTls } from './faulty-server.js';
+import { type DockerRegistry, HAS_REGISTRY, startDockerRegistry } from './docker-registry.js';
 import { officialImages, VERSION } from './upstream-standin.js';
 
-const run = promisify(execFile);
-const PROGRAMS = ['docker-registry', 'skopeo', 'htpasswd'];
-const present = PROGRAMS.every((program) =>
-  (process.env.PATH ?? '').split(delimiter).some((folder) => isExecutable(join(folder, program))),
-);
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const LOGIN = { username: 'keelson', password: 'secret' };
-
-describe.skipIf(!present)(
+describe.skipIf(!HAS_REGISTRY)(
   'a real docker-registry over TLS with logins (docker-registry, skopeo, apache2-utils)',
   () => {
     let dir: string;
-    let address: string;
+    let registry: DockerRegistry;
     let bundle: Bundle;
-    let child: ReturnType<typeof spawn>;
     let web: WebClient;
-    const client = (credentials: typeof LOGIN | null = LOGIN): Registry =>
-      registryClient(web, { url: `https://${address}`, credentials }, { backoffMs: 20, attempts: 3 });
+    const client = (credentials: Credentials | null = registry.login): Registry =>
+      registryClient(
+        web,
+        { url: `https://${registry.address}`, credentials },
+        { backoffMs: 20, attempts: 3 },
+      );
 
     beforeAll(async () => {
       dir = await mkdtemp(join(tmpdir(), 'keelson-registry-'));
-      const tls = await testTls();
-      for (const [name, text] of [
-        ['ca.crt', tls.caPem],
-        ['tls.crt', tls.cert],
-        ['tls.key', tls.key],
-      ] as const)
-        await writeFile(join(dir, name), text);
-      const { stdout } = await run('htpasswd', ['-Bbn', LOGIN.username, LOGIN.password]);
-      await writeFile(join(dir, 'htpasswd'), stdout);
-      address = `127.0.0.1:${await freePort()}`;
-      await writeFile(
-        join(dir, 'registry.yml'),
-        `version: 0.1
-log: {level: error}
-storage: {filesystem: {rootdirectory: ${join(dir, 'data')}}}
-http: {addr: '${address}', tls: {certificate: ${join(dir, 'tls.crt')}, key: ${join(dir, 'tls.key')}}}
-auth: {htpasswd: {realm: test, path: ${join(dir, 'htpasswd')}}}
-`,
-      );
-      child = spawn('docker-registry', ['serve', join(dir, 'registry.yml')], { stdio: 'ignore' });
-      web = webClient({ caFiles: new Map([[`https://${address}`, join(dir, 'ca.crt')]]) });
-      await waitUntil(
-        async () => {
-          const answer = await web.request(`https://${address}/v2/`).catch(() => null);
-          await answer?.body.dump();
-          return { met: answer?.status === 401, state: 'silent' };
-        },
-        { for: 'the registry', deadlineMs: 30_000, signal: new AbortController().signal },
-      );
+      registry = await startDockerRegistry(dir);
+      web = webClient({ caFiles: new Map([[`https://${registry.address}`, registry.caFile]]) });
       bundle = await officialImages(join(dir, 'bundle'));
     });
     afterAll(async () => {
-      child.kill();
+      registry.stop();
       await web.close();
       await rm(dir, { recursive: true, force: true });
     });
@@ -123,35 +77,15 @@ auth: {htpasswd: {realm: test, path: ${join(dir, 'htpasswd')}}}
     it('takes images under their own names, and skopeo reads them', async () => {
       const [image] = bundle.lock.images;
       if (image === undefined) throw new Error('no image');
-      await pushTaggedImage(client(), bundle, image, { repository: 'mirror/kube-apiserver', tag: VERSION });
-      await mkdir(join(dir, 'certs'), { recursive: true });
-      await writeFile(join(dir, 'certs', 'ca.crt'), await readFile(join(dir, 'ca.crt')));
-      const login = ['--cert-dir', join(dir, 'certs'), '--creds', `${LOGIN.username}:${LOGIN.password}`];
-      const { stdout } = await run('skopeo', [
-        'inspect',
-        '--format',
-        '{{.Digest}}',
-        ...login,
-        `docker://${address}/mirror/kube-apiserver:${VERSION}`,
-      ]);
-      expect(stdout.trim()).toBe(image.digest);
+      await pushTaggedImage(client(), bundle, image.reference, {
+        repository: 'mirror/kube-apiserver',
+        tag: VERSION,
+      });
+      expect(await registry.inspect(`mirror/kube-apiserver:${VERSION}`, '{{.Digest}}')).toBe(image.digest);
     });
 
     it('gives images that skopeo put there', async () => {
-      const certs = join(dir, 'certs-push');
-      await mkdir(certs, { recursive: true });
-      await writeFile(join(certs, 'ca.crt'), await readFile(join(dir, 'ca.crt')));
-      const source = `oci:${bundle.dir}:${bundle.lock.images[1]?.reference}`;
-      const target = `docker://${address}/copied/two:v1`;
-      await run('skopeo', [
-        'copy',
-        '--dest-cert-dir',
-        certs,
-        '--dest-creds',
-        `${LOGIN.username}:${LOGIN.password}`,
-        source,
-        target,
-      ]);
+      await registry.copy(bundle.dir, bundle.lock.images[1]?.reference ?? '', 'copied/two:v1');
       const manifest = await client().manifest('copied/two', 'v1', 'amd64');
       expect(`sha256:${manifest.sha256}`).toBe(bundle.lock.images[1]?.digest);
       const [, config] = bundle.lock.images[1]?.blobs ?? [];
@@ -165,7 +99,7 @@ auth: {htpasswd: {realm: test, path: ${join(dir, 'htpasswd')}}}
       await expect(pushBundle(client(null), bundle, options)).rejects.toMatchObject({
         code: 'AUTHENTICATION',
       });
-      const wrong = client({ ...LOGIN, password: 'wrong' });
+      const wrong = client({ ...registry.login, password: 'wrong' });
       await expect(wrong.manifest('keelson/bundle', VERSION, 'amd64')).rejects.toMatchObject({
         code: 'AUTHENTICATION',
       });
@@ -176,11 +110,3 @@ auth: {htpasswd: {realm: test, path: ${join(dir, 'htpasswd')}}}
     });
   },
 );
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}

@@ -12,7 +12,11 @@ export type Fault =
   /** The byte at this place of the body is another. */
   | { kind: 'flip'; at: number }
   /** The server says nothing any more after so many bytes. */
-  | { kind: 'stall'; after: number };
+  | { kind: 'stall'; after: number }
+  /** What the server has ends after so many bytes, and so do its answers, whole as they say. */
+  | { kind: 'short'; bytes: number }
+  /** A tenth of the answer comes every so many milliseconds. */
+  | { kind: 'slow'; everyMs: number };
 
 /** Asked for every request; null lets it pass. */
 export type Faults = (path: string, headers: IncomingMessage['headers']) => Fault | null;
@@ -25,8 +29,8 @@ export interface TestTls {
 
 const DAY = 86_400_000;
 
-/** An authority and a certificate of it for 127.0.0.1 that began so many days ago and is valid for one day. */
-export async function testTls(startedDaysAgo = 0): Promise<TestTls> {
+/** An authority and a certificate of it for these addresses that began so many days ago and is valid for one day. */
+export async function testTls(startedDaysAgo = 0, ips: readonly string[] = ['127.0.0.1']): Promise<TestTls> {
   const now = new Date(Date.now() - startedDaysAgo * DAY);
   const algorithm = 'ECDSA-P256';
   const ca = await createAuthority({ commonName: 'test', algorithm, validityMs: 30 * DAY }, { now });
@@ -36,7 +40,7 @@ export async function testTls(startedDaysAgo = 0): Promise<TestTls> {
       commonName: 'server',
       organizations: [],
       usages: ['serverAuth'],
-      sans: { dns: ['localhost'], ips: ['127.0.0.1'] },
+      sans: { dns: ['localhost'], ips: [...new Set(ips)] },
       algorithm,
       validityMs: DAY,
       notBefore: 'backdated',
@@ -69,7 +73,11 @@ export async function faultyServer(
       response.writeHead(fault.status, fault.headers).end('{}');
       return;
     }
-    if (fault !== null) spoil(response, fault);
+    if (fault?.kind === 'short') {
+      const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+      shorten(response, Math.max(0, fault.bytes - start));
+    } else if (fault?.kind === 'slow') slowDown(response, fault.everyMs);
+    else if (fault !== null) spoil(response, fault);
     listener(request, response);
   });
   return { url: `https://127.0.0.1:${await listen(server)}`, requests };
@@ -87,7 +95,54 @@ export async function listen(server: Server | import('node:http').Server): Promi
 /** Milliseconds in which a client takes what came: bytes that a broken connection still held are lost to it. */
 const CUT_MS = 300;
 
-function spoil(response: ServerResponse, fault: Exclude<Fault, { kind: 'status' }>): void {
+function shorten(response: ServerResponse, bytes: number): void {
+  const { writeHead } = response;
+  response.writeHead = ((status: number, headers: Record<string, unknown>) => {
+    const whole = Number(headers['content-length']);
+    const length = { ...headers, 'content-length': Math.min(whole, bytes) };
+    return writeHead.call(response, status, length as never);
+  }) as typeof response.writeHead;
+  const { write } = response;
+  let left = bytes;
+  const part = (chunk: unknown): Buffer => {
+    const taken = Buffer.from(chunk as Buffer).subarray(0, left);
+    left -= taken.length;
+    return taken;
+  };
+  response.write = ((chunk: unknown, ...rest: unknown[]) =>
+    (write as (...args: unknown[]) => boolean).call(response, part(chunk), ...rest)) as typeof response.write;
+  const end = response.end as (...args: unknown[]) => ServerResponse;
+  response.end = ((chunk?: unknown) =>
+    Buffer.isBuffer(chunk) ? end.call(response, part(chunk)) : end.call(response)) as typeof response.end;
+}
+
+function slowDown(response: ServerResponse, everyMs: number): void {
+  const { write } = response;
+  const end = response.end as (...args: unknown[]) => ServerResponse;
+  const whole: Buffer[] = [];
+  response.write = ((chunk: Buffer, ...rest: unknown[]) => {
+    whole.push(Buffer.from(chunk));
+    const done = rest.find((entry): entry is () => void => typeof entry === 'function');
+    done?.();
+    return true;
+  }) as typeof response.write;
+  response.end = ((chunk?: unknown) => {
+    if (Buffer.isBuffer(chunk)) whole.push(chunk);
+    const bytes = Buffer.concat(whole);
+    const step = Math.ceil(bytes.length / 10) || 1;
+    let at = 0;
+    const next = () => {
+      if (at >= bytes.length) return void end.call(response);
+      (write as (...args: unknown[]) => boolean).call(response, bytes.subarray(at, at + step));
+      at += step;
+      setTimeout(next, everyMs);
+    };
+    next();
+    return response;
+  }) as typeof response.end;
+}
+
+function spoil(response: ServerResponse, fault: Extract<Fault, { kind: 'cut' | 'flip' | 'stall' }>): void {
   const { write, end } = response;
   let sent = 0;
   const passed = (chunk: unknown): Buffer => {

@@ -15,6 +15,7 @@ export const VERSION = 'v1.36.3';
 
 /** Files of official release sites by their official address, in the official layouts; contents are made up. */
 export async function officialFiles(architecture: Architecture = 'amd64'): Promise<Map<string, Buffer>> {
+  const of = architecture === 'amd64' ? '' : ` of ${architecture}`;
   const files = new Map<string, Buffer>();
   for (const { url, checksumUrl, programs } of upstreamFiles(
     VERSION,
@@ -25,8 +26,8 @@ export async function officialFiles(architecture: Architecture = 'amd64'): Promi
     const members = Object.entries(programs);
     const alone = members[0]?.[1] === '';
     const content = alone
-      ? program(name, 300_000)
-      : await archive(members.map(([key, path]) => [path, program(key, 9_000)]));
+      ? program(`${name}${of}`, 300_000)
+      : await archive(members.map(([key, path]) => [path, program(`${key}${of}`, 9_000)]));
     files.set(url, content);
     const sum = createHash('sha256').update(content).digest('hex');
     // dl.k8s.io has the sum alone, the others lines with names.
@@ -59,7 +60,8 @@ export function mirrorOf(files: ReadonlyMap<string, Buffer>): RequestListener {
 }
 
 /** A bundle directory with the images of a release; contents are made up, some layers are shared. */
-export async function officialImages(dir: string): Promise<Bundle> {
+export async function officialImages(dir: string, architecture: Architecture = 'amd64'): Promise<Bundle> {
+  const of = architecture === 'amd64' ? '' : ` of ${architecture}`;
   const store = join(dir, 'blobs', 'sha256');
   await mkdir(store, { recursive: true });
   const blob = async (bytes: Buffer) => {
@@ -67,7 +69,7 @@ export async function officialImages(dir: string): Promise<Bundle> {
     await writeFile(join(store, sha256), bytes);
     return { sha256, size: bytes.length, diffId: sha256, comment: '' };
   };
-  const layer = async (name: string) => blob(await archive([[name, program(name, 200_000)]]));
+  const layer = async (name: string) => blob(await archive([[name, program(`${name}${of}`, 200_000)]]));
   const base = await layer('base');
   const images: BundleImage[] = [];
   for (const { name, reference, roles } of upstreamImages(VERSION, upstreamRelease(VERSION))) {
@@ -92,7 +94,7 @@ export async function officialImages(dir: string): Promise<Bundle> {
   const lock: BundleLock = {
     formatVersion: 1,
     kubernetesVersion: VERSION,
-    architecture: 'amd64',
+    architecture,
     source: 'upstream',
     toolchain: { go: '', gcc: '' },
     components: [],

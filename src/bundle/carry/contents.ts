@@ -1,4 +1,4 @@
-import { type BundleLock, carriedImages } from '../lock.js';
+import { type BundleLock, carriedImages, locksByArchitecture } from '../lock.js';
 
 /** A blob as an archive carries it. */
 export interface CarriedBlob {
@@ -27,8 +27,10 @@ export function carriedBlobs(lock: BundleLock): CarriedBlob[] {
       entry: `blobs/sha256/${sha256}${compressed ? '.br' : ''}`,
     });
   };
-  for (const { sha256, size } of lock.files) add(sha256, size, true);
-  for (const { sha256, size } of lock.hostPackages ?? []) add(sha256, size, false);
+  for (const { files, hostPackages = [] } of locksByArchitecture(lock)) {
+    for (const { sha256, size } of files) add(sha256, size, true);
+    for (const { sha256, size } of hostPackages) add(sha256, size, false);
+  }
   for (const { sha256, size, mediaType } of carriedImages(lock).flatMap((image) => image.blobs))
     add(sha256, size, mediaType.endsWith('.tar'));
   return [...blobs.values()].sort((a, b) => (a.sha256 < b.sha256 ? -1 : 1));

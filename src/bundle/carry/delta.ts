@@ -1,5 +1,6 @@
 import { KeelsonError } from '../../errors/keelson-error.js';
 import type { Bundle } from '../bundle.js';
+import { architecturesOf } from '../lock.js';
 import { bundleId, papersOf } from '../papers.js';
 import { carriedBlobs } from './contents.js';
 import { renderDeltaHead } from './delta-head.js';
@@ -7,19 +8,18 @@ import { type WriteArchiveOptions, type WrittenArchive, writeBundleArchive } fro
 
 /**
  * Writes what `to` has and `from` lacks; unpacked onto `from` it gives exactly `to`, its signature included.
- * @throws KeelsonError BUNDLE where both are for different architectures
+ * @throws KeelsonError BUNDLE where they are for different architectures
  */
 export async function writeDelta(
   from: Bundle,
   to: Bundle,
   options: Omit<WriteArchiveOptions, 'papers' | 'delta'>,
 ): Promise<WrittenArchive & { omittedBytes: number }> {
-  if (from.lock.architecture !== to.lock.architecture)
-    throw new KeelsonError(
-      'BUNDLE',
-      `${from.dir} is for ${from.lock.architecture}, ${to.dir} for ${to.lock.architecture}`,
-      { hint: 'name two bundles of one architecture' },
-    );
+  const [before, after] = [from, to].map(({ lock }) => architecturesOf(lock).join(' and '));
+  if (before !== after)
+    throw new KeelsonError('BUNDLE', `${from.dir} is for ${before}, ${to.dir} for ${after}`, {
+      hint: 'name two bundles of the same architectures',
+    });
   const had = new Set(carriedBlobs(from.lock).map(({ sha256 }) => sha256));
   const shared = carriedBlobs(to.lock).filter(({ sha256 }) => had.has(sha256));
   const omit = new Set(shared.map(({ sha256 }) => sha256));

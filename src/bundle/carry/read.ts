@@ -2,8 +2,8 @@ import type { KeyObject } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { createBrotliDecompress } from 'node:zlib';
 import { KeelsonError } from '../../errors/keelson-error.js';
-import { imageIndex, OCI_LAYOUT } from '../image.js';
-import { type BundleLock, carriedImages, LOCK_FILE, parseLock } from '../lock.js';
+import { bundleIndex, OCI_LAYOUT } from '../image.js';
+import { type BundleLock, LOCK_FILE, parseLock } from '../lock.js';
 import type { Papers } from '../papers.js';
 import { checkSbom, SBOM_FILE } from '../sbom.js';
 import { checkSignature, isAbout, SIGNATURE_FILE } from '../signature.js';
@@ -79,7 +79,7 @@ async function readAll(tar: TarReader, file: string, options: ReadArchiveOptions
   const lock = parseLock(lockText.toString('utf8'), `${file}: ${LOCK_FILE}`);
   checkSbom(sbom, lock, file);
   if (!(await take(LAYOUT_ENTRY)).equals(OCI_LAYOUT)) throw refuse(`${LAYOUT_ENTRY} is corrupt`);
-  if (!(await take(INDEX_ENTRY)).equals(imageIndex(carriedImages(lock), lock.architecture)))
+  if (!(await take(INDEX_ENTRY)).equals(bundleIndex(lock)))
     throw refuse(`${INDEX_ENTRY} does not name the images of the lock`);
   const head: ArchiveHead = { lock, papers, delta, signedBy };
   if ((await options.begin?.(head)) === false) return head;

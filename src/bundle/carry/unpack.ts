@@ -5,8 +5,8 @@ import { pipeline } from 'node:stream/promises';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { type Bundle, blobPath, loadBundle } from '../bundle.js';
 import { hashFile } from '../cache.js';
-import { imageIndex, OCI_LAYOUT } from '../image.js';
-import { carriedImages, LOCK_FILE } from '../lock.js';
+import { bundleIndex, OCI_LAYOUT } from '../image.js';
+import { LOCK_FILE } from '../lock.js';
 import { bundleId, papersOf } from '../papers.js';
 import { SBOM_FILE } from '../sbom.js';
 import { SIGNATURE_FILE } from '../signature.js';
@@ -45,7 +45,7 @@ export async function unpackBundle(file: string, options: UnpackOptions): Promis
         pipeline(chunks, createWriteStream(join(store, blob.sha256), { flags: 'wx', mode: 0o444 })),
     });
     await writeWhole(join(temporary, 'oci-layout'), OCI_LAYOUT);
-    await writeWhole(join(temporary, 'index.json'), imageIndex(carriedImages(lock), lock.architecture));
+    await writeWhole(join(temporary, 'index.json'), bundleIndex(lock));
     await writeWhole(join(temporary, SBOM_FILE), papers.sbom);
     if (papers.signature !== null) await writeWhole(join(temporary, SIGNATURE_FILE), papers.signature);
     await writeWhole(join(temporary, LOCK_FILE), papers.lock);

@@ -33,6 +33,8 @@ export interface ChainOptions {
   blobs: readonly SourceBlob[];
   /** Where a host keeps what it gets. */
   directory: string;
+  /** What leaves this machine is gzip. Hosts pass on what was in it. */
+  compress?: boolean;
   /** Whether a host is to keep a blob, or only to pass it on. */
   wants: (host: Host, sha256: string) => boolean;
   /** A blob is on a host, verified. */
@@ -116,7 +118,7 @@ export async function sendAlongChain(options: ChainOptions): Promise<Map<Host, s
         relay.follow({ address: entry.address, port: ports.get(next) ?? 0, hostKey });
       }
     }
-    const fed = head.feed(contents(blobs, sign), signal);
+    const fed = head.feed(contents(blobs, sign), { signal, compress: options.compress === true });
     await Promise.all([
       fed,
       ...line.map(({ host, ended }) =>

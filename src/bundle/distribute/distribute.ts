@@ -14,6 +14,8 @@ export interface DistributeOptions {
   wants: readonly Want[];
   /** Where hosts keep what they get, until it is taken from there. */
   directory: string;
+  /** What leaves this machine is gzip; the hosts have it too. */
+  compress?: boolean;
   signal: AbortSignal;
   /** A host that could not be a part of a chain, and why. It is served directly. */
   onLeftOut?: (host: Host, reason: string) => void;
@@ -92,7 +94,7 @@ export function groupsOf(wants: readonly Want[]): Group[] {
 
 async function sendToGroup(
   { hosts, blobs }: Group,
-  { directory, signal, onLeftOut }: DistributeOptions,
+  { directory, compress = false, signal, onLeftOut }: DistributeOptions,
   settle: (host: Host, sha256: string) => void,
 ): Promise<void> {
   const lacks = new Map(hosts.map(({ host }) => [host, new Set(blobs.map(({ sha256 }) => sha256))]));
@@ -106,6 +108,7 @@ async function sendToGroup(
       hosts: line,
       blobs: missing,
       directory,
+      compress,
       wants: (host, sha256) => lacks.get(host)?.has(sha256) === true,
       onHave: (host, sha256) => {
         lacks.get(host)?.delete(sha256);

@@ -16,8 +16,8 @@ export interface LinkSpeed {
 }
 
 /**
- * How much this machine can send to several hosts at once: a quarter of a second's worth of the speed above which no
- * chain is made, so that a fast link is known soon; takes a second on a slow one.
+ * How much this machine can send to several hosts at once: a quarter of a second's worth of the speed above which there
+ * is nothing to choose, so that a fast link is known soon; takes a second on a slow one.
  */
 export async function measureLink(
   hosts: readonly Host[],
@@ -56,6 +56,8 @@ export interface Load {
   total: number;
   /** Bytes of each blob once. */
   distinct: number;
+  /** Bytes of what is not compressed yet, all copies together. */
+  plain?: number;
 }
 
 /** Below this many hosts a chain gains less than it costs. */
@@ -73,11 +75,31 @@ export function mayChain({ hosts, total, distinct }: Load): boolean {
 }
 
 /** Bytes per second of this machine's link from which on a chain saves too little. */
-function fastEnough({ total, distinct }: Load): number {
-  return Math.min(FAST_LINK, (total - distinct) / WORTH_SECONDS);
+function chainLimit(load: Load): number {
+  return mayChain(load) ? Math.min(FAST_LINK, (load.total - load.distinct) / WORTH_SECONDS) : 0;
 }
 
 /** Whether hosts pass on what they get: where this machine's link is what everybody would wait for. */
 export function choosesChain(load: Load, link: LinkSpeed): boolean {
-  return mayChain(load) && !link.processorBound && link.bytesPerSecond <= fastEnough(load);
+  return mayChain(load) && !link.processorBound && link.bytesPerSecond <= chainLimit(load);
+}
+
+/** Bytes whose compression saves some seconds on a slow link. */
+const PLAIN_BYTES = 100e6;
+/** Bytes per second (200 Mbit/s) that a processor can fill with what it compresses: zlib takes some 80 MB/s at its quickest. */
+const COMPRESS_LIMIT = 25e6;
+
+/** Whether compression may be worth while, before anything is measured. */
+export function mayCompress({ plain = 0 }: Load): boolean {
+  return plain >= PLAIN_BYTES;
+}
+
+/** Whether what goes out is compressed: where the link is slower than a processor that compresses. */
+export function choosesCompression(load: Load, link: LinkSpeed): boolean {
+  return mayCompress(load) && !link.processorBound && link.bytesPerSecond <= COMPRESS_LIMIT;
+}
+
+/** Bytes per second above which nothing has to be chosen. */
+function fastEnough(load: Load): number {
+  return Math.max(chainLimit(load), mayCompress(load) ? COMPRESS_LIMIT : 0);
 }

@@ -1,3 +1,4 @@
+import { gzipped } from '../../archive/gzip.js';
 import type { Host } from '../../host/types.js';
 import { BEAT, type RelayOptions, relayDirectory, relayScript } from './relay-script.js';
 
@@ -12,8 +13,8 @@ export interface Relay {
   leaf(): boolean;
   /** Names the host after it; null for the last one. */
   follow(next: { address: string; port: number; hostKey: string } | null): void;
-  /** Feeds the first host of a chain; resolves when all of it was taken. */
-  feed(stream: AsyncIterable<Buffer>, signal: AbortSignal): Promise<unknown>;
+  /** Feeds the first host of a chain, as gzip where that is asked for; resolves when all of it was taken. */
+  feed(stream: AsyncIterable<Buffer>, how: { signal: AbortSignal; compress: boolean }): Promise<unknown>;
   /** The stream is through, or will come no further. Never rejects. */
   readonly ended: Promise<void>;
   /** Ends it, with everything of it on the host. Never rejects. */
@@ -80,8 +81,11 @@ export function startRelay(
     leaf: () => leaf,
     follow: (next) =>
       follower.resolve(next === null ? '-\n' : `${next.address} ${next.port} ${next.hostKey}\n`),
-    feed: (stream, abort) =>
-      host.exec(['sh', `${relayDirectory(options.id)}/feed`], { stdin: stream, timeoutMs: 0, signal: abort }),
+    feed: (stream, { signal: abort, compress }) => {
+      const feed = `${relayDirectory(options.id)}/feed`;
+      const argv = compress ? ['sh', '-c', 'gzip -dc | sh "$1"', 'keelson-feed', feed] : ['sh', feed];
+      return host.exec(argv, { stdin: compress ? gzipped(stream) : stream, timeoutMs: 0, signal: abort });
+    },
     ended: ended.promise,
     close: async () => {
       closing.abort();

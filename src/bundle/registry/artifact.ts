@@ -7,8 +7,8 @@ import type { WebResponse } from '../../web/client.js';
 import { expectContent } from '../../web/download.js';
 import { isPassing, type RetrySettings, retrying, TryLater } from '../../web/retry.js';
 import { type Bundle, blobPath } from '../bundle.js';
-import { INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE } from '../image.js';
-import { plainFiles } from '../lock.js';
+import { INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, platformIndex } from '../image.js';
+import { carriedImages, locksByArchitecture, plainFiles } from '../lock.js';
 import { papersOf } from '../papers.js';
 import type { Registry } from './client.js';
 
@@ -63,7 +63,8 @@ export async function pushBundle(registry: Registry, bundle: Bundle, options: Pu
     layers.push({ mediaType: PROGRAM_TYPE, digest: `sha256:${sha256}`, size });
   }
   const config = { mediaType: EMPTY_TYPE, ...(await pushBytes(registry, EMPTY, options)) };
-  for (const image of bundle.lock.images) await pushImage(registry, bundle, image, options);
+  const locks = locksByArchitecture(bundle.lock);
+  for (const image of carriedImages(bundle.lock)) await pushImage(registry, bundle, image, options);
   const manifest = Buffer.from(
     JSON.stringify({
       schemaVersion: 2,
@@ -80,13 +81,15 @@ export async function pushBundle(registry: Registry, bundle: Bundle, options: Pu
       mediaType: INDEX_MEDIA_TYPE,
       manifests: [
         { mediaType: MANIFEST_MEDIA_TYPE, digest: own, size: manifest.length, artifactType: ARTIFACT_TYPE },
-        ...bundle.lock.images.map(({ reference, digest, size, blobs }) => ({
-          mediaType: blobs[0]?.mediaType ?? MANIFEST_MEDIA_TYPE,
-          digest,
-          size,
-          annotations: { 'org.opencontainers.image.ref.name': reference },
-          platform: { architecture: bundle.lock.architecture, os: 'linux' },
-        })),
+        ...locks.flatMap(({ images, architecture }) =>
+          images.map(({ reference, digest, size, blobs }) => ({
+            mediaType: blobs[0]?.mediaType ?? MANIFEST_MEDIA_TYPE,
+            digest,
+            size,
+            annotations: { 'org.opencontainers.image.ref.name': reference },
+            platform: { architecture, os: 'linux' },
+          })),
+        ),
       ],
     }),
   );
@@ -110,23 +113,25 @@ async function pushImage(
   await pushManifest(registry, bytes, manifest.mediaType, null, options);
 }
 
-/** The same under a tag, for hosts that pull it by its name. */
+/** An image, in all of the bundle's architectures that have it, under a tag, for hosts that pull it by its name. */
 export async function pushTaggedImage(
   registry: Registry,
   bundle: Bundle,
-  image: Bundle['lock']['images'][number],
+  reference: string,
   options: PushOptions,
 ): Promise<void> {
-  await pushImage(registry, bundle, image, options);
-  const [manifest] = image.blobs;
-  if (manifest === undefined) return;
-  await pushManifest(
-    registry,
-    await wholeBlob(bundle, manifest.sha256),
-    manifest.mediaType,
-    options.tag,
-    options,
+  const images = locksByArchitecture(bundle.lock).flatMap((lock) =>
+    lock.images
+      .filter((image) => image.reference === reference)
+      .map((image) => ({ image, architecture: lock.architecture })),
   );
+  for (const { image } of images) await pushImage(registry, bundle, image, options);
+  const [manifest] = images[0]?.image.blobs ?? [];
+  if (manifest === undefined) return;
+  const { tag } = options;
+  if (images.length > 1) await pushManifest(registry, platformIndex(images), INDEX_MEDIA_TYPE, tag, options);
+  else
+    await pushManifest(registry, await wholeBlob(bundle, manifest.sha256), manifest.mediaType, tag, options);
 }
 
 async function wholeBlob(bundle: Bundle, sha256: string): Promise<Buffer> {

@@ -5,7 +5,7 @@ import pLimit from 'p-limit';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import type { Bundle } from '../bundle.js';
 import { blobsOfLock, finishDirectory, linkBlobs } from '../directory.js';
-import { LOCK_FILE, parseLock } from '../lock.js';
+import { carriedImages, LOCK_FILE, parseLock } from '../lock.js';
 import type { Papers } from '../papers.js';
 import { checkSbom, SBOM_FILE } from '../sbom.js';
 import { checkSignature, SIGNATURE_FILE } from '../signature.js';
@@ -48,7 +48,7 @@ export async function pullArtifact(registry: Registry, options: PullArtifactOpti
   checkSbom(papers.sbom, lock, place);
 
   const limit = pLimit(options.parallel ?? 4);
-  const manifests = new Set(lock.images.map(({ digest }) => digest.slice('sha256:'.length)));
+  const manifests = new Set(carriedImages(lock).map(({ digest }) => digest.slice('sha256:'.length)));
   const stop = new AbortController();
   const work = blobsOfLock(lock).map((blob) =>
     limit(async () => {

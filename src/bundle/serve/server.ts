@@ -12,6 +12,7 @@ import { createServer as createTlsServer } from 'node:https';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type Bundle, blobPath } from '../bundle.js';
+import { INDEX_MEDIA_TYPE } from '../image.js';
 import type { Credentials } from '../registry/client.js';
 import { routeOf } from './routes.js';
 
@@ -54,6 +55,10 @@ async function answer(
       return fail(response, 404, 'NOT_FOUND');
     case 'api':
       return void response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+    case 'index':
+      response.setHeader('Docker-Content-Digest', `sha256:${route.sha256}`);
+      response.writeHead(200, { 'content-type': INDEX_MEDIA_TYPE, 'content-length': route.bytes.length });
+      return void response.end(request.method === 'HEAD' ? undefined : route.bytes);
     case 'text':
       return void response.writeHead(200, { 'content-type': 'text/plain' }).end(route.text);
     case 'paper':

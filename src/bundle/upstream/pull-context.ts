@@ -13,6 +13,8 @@ export interface PullOptions {
   /** `v1.36.3`, or `v1.36` for its newest patch release. */
   kubernetesVersion: string;
   architecture: Architecture;
+  /** Further ones: the bundle is for them too. */
+  others?: readonly Architecture[];
   /** The bundle directory; by the exact version. */
   outDir: (kubernetesVersion: string) => string;
   /** Downloads are kept here, by digest; broken off ones go on from there. */
@@ -29,13 +31,17 @@ export interface PullOptions {
   references?: Readonly<Record<string, string>>;
   /** `host`: only digests of images are taken, for hosts that pull them by themselves. */
   imagesBy?: 'host';
+  /** Refuse what is published without a signature though it should have one; else a signature counts where it is there. */
+  requireSignatures?: boolean;
+  /** Certificates (PEM) of the authorities whose signers count; default Sigstore's. */
+  signatureAuthorities?: readonly string[];
   /** Downloads at once; default 4. */
   parallel?: number;
   onEvent?: OnBundleEvent;
   signal?: AbortSignal | undefined;
 }
 
-/** What a pull works with. */
+/** What a pull of one architecture works with. */
 export interface Pull extends PullOptions {
   client: WebClient;
   retry: RetrySettings;
@@ -50,6 +56,19 @@ export interface Pull extends PullOptions {
 export async function smallFile(pull: Pull, official: string): Promise<string> {
   return retrying(pull.retry, async () => {
     const answer = await ask(pull, official, {});
+    await expectContent(answer, official);
+    return (await smallBody(answer, official)).toString('utf8');
+  });
+}
+
+/** The same, null where it is not there. */
+export async function smallFileIfThere(pull: Pull, official: string): Promise<string | null> {
+  return retrying(pull.retry, async () => {
+    const answer = await ask(pull, official, {});
+    if (answer.status === 404) {
+      await answer.body.dump();
+      return null;
+    }
     await expectContent(answer, official);
     return (await smallBody(answer, official)).toString('utf8');
   });

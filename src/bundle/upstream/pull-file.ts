@@ -6,7 +6,8 @@ import { hashFile } from '../cache.js';
 import { FILE_MODE, FILE_ROLES, FILE_TABLE } from '../file-table.js';
 import type { BundleFile } from '../lock.js';
 import { storeBlob } from '../store.js';
-import { ask, isThere, type Pull, smallFile } from './pull-context.js';
+import { ask, isThere, type Pull, smallFile, smallFileIfThere } from './pull-context.js';
+import { checkReleaseSignature } from './release-signature.js';
 import type { UpstreamFile } from './sources.js';
 import { unpackPrograms } from './unpack.js';
 
@@ -48,6 +49,7 @@ export async function pullFile(pull: Pull, source: UpstreamFile): Promise<Pulled
       name: url,
       ask: (headers) => ask(pull, url, headers),
     });
+  if (source.signed === true) await checkSignature(pull, url, file);
   const files = Object.values(programs).includes('')
     ? [{ name: Object.keys(programs)[0] ?? '', ...(await hashFile(file)) }]
     : await unpacked(pull, file, sha256, programs);
@@ -74,6 +76,28 @@ export async function pullFile(pull: Pull, source: UpstreamFile): Promise<Pulled
       };
     }),
   };
+}
+
+/** Checks a file by the signature that is published with it. */
+async function checkSignature(pull: Pull, url: string, file: string): Promise<void> {
+  const [signature, certificate] = await Promise.all(
+    ['sig', 'cert'].map((suffix) => smallFileIfThere(pull, `${url}.${suffix}`)),
+  );
+  const { signatureAuthorities: authorities } = pull;
+  if (typeof signature === 'string' && typeof certificate === 'string')
+    return checkReleaseSignature(
+      file,
+      url,
+      { signature, certificate },
+      authorities === undefined ? {} : { authorities },
+    );
+  if (pull.requireSignatures !== true && typeof signature !== 'string') {
+    pull.onEvent?.({ kind: 'unsigned', url });
+    return;
+  }
+  throw new KeelsonError('BUNDLE', `${url}: its signature is not there`, {
+    hint: 'name a mirror that has .sig and .cert beside the programs, or go without --require-signatures',
+  });
 }
 
 /** Programs of an archive, each in the store under its own digest. */

@@ -10,6 +10,8 @@ export interface UpstreamFile {
   url: string;
   /** Official address of the checksum: 64 hex digits alone, or lines `<hex>  <name>`. */
   checksumUrl: string;
+  /** A signature of Sigstore's and its certificate are published beside it: `<url>.sig`, `<url>.cert`. */
+  signed?: true;
   /** Programs by the name that they have in the file table; '' for a file that is the program itself. */
   programs: Readonly<Record<string, string>>;
 }
@@ -56,6 +58,7 @@ export function upstreamFiles(
         version: kubernetesVersion,
         url,
         checksumUrl: `${url}.sha256`,
+        signed: true,
         programs: { [name]: '' },
       };
     }),

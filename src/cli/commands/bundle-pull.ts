@@ -1,8 +1,10 @@
 import { join, resolve } from 'node:path';
+import type { Architecture } from '../../bundle/lock.js';
 import { isArchiveName } from '../../bundle/open.js';
 import { pullArtifact } from '../../bundle/registry/pull-artifact.js';
 import { pullBundle } from '../../bundle/upstream/pull.js';
 import { readVersions } from '../../bundle/upstream/release.js';
+import { readText } from '../../config/read-text.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import {
   ARCHIVE_OPTIONS,
@@ -20,11 +22,14 @@ import { outputDirectory } from '../output-path.js';
 import { WEB_OPTIONS, webOptions } from '../web-options.js';
 import { archiveTarget, writeArchive } from '../write-archive.js';
 
+const MOST_CA_BYTES = 1024 * 1024;
+const CA_REFUSAL = { code: 'PKI', hint: 'name a file with one CA certificate in PEM' } as const;
+
 export const command = defineCommand({
   name: 'bundle pull',
   summary: 'a bundle of the official releases, or from an OCI registry',
   details: `Programs from dl.k8s.io and the projects' release pages, images from their registries; each is checked by its
-published checksum or digest. Interrupted downloads go on where they stopped. HTTP_PROXY, HTTPS_PROXY and NO_PROXY
+published checksum or digest, kubelet, kubeadm and kubectl by their signature where it is there. Interrupted downloads go on where they stopped. HTTP_PROXY, HTTPS_PROXY and NO_PROXY
 count, and so do logins of docker, podman and skopeo. oci://registry/repository:tag is what keelson bundle push pushed.`,
   arguments: '[address]',
   options: {
@@ -35,11 +40,9 @@ count, and so do logins of docker, podman and skopeo. oci://registry/repository:
       default: DEFAULT_KUBERNETES_VERSION,
     },
     arch: {
-      flags: '--arch <architecture>',
-      description: 'of the hosts',
-      kind: 'string',
-      default: 'amd64',
-      choices: ['amd64', 'arm64'],
+      flags: '--arch <architectures>',
+      description: 'of the hosts: amd64, arm64, or amd64,arm64 for a bundle with both (default amd64)',
+      kind: 'list',
     },
     ...WEB_OPTIONS,
     versions: {
@@ -50,6 +53,16 @@ count, and so do logins of docker, podman and skopeo. oci://registry/repository:
     imageRepository: {
       flags: '--image-repository <repository>',
       description: 'imageRepository of the cluster file (default registry.k8s.io)',
+      kind: 'string',
+    },
+    requireSignatures: {
+      flags: '--require-signatures',
+      description: 'refuse programs of Kubernetes whose published signature is missing',
+      kind: 'boolean',
+    },
+    signatureCa: {
+      flags: '--signature-ca <file>',
+      description: 'CA certificate of who signs releases (default Sigstore’s)',
       kind: 'string',
     },
     out: {
@@ -64,7 +77,7 @@ count, and so do logins of docker, podman and skopeo. oci://registry/repository:
   run: async ({ args, options, io, global }) => {
     const { out } = options;
     const version = options.kubernetesVersion.replace(/^v?/, 'v');
-    const architecture = options.arch === 'arm64' ? 'arm64' : 'amd64';
+    const { architecture, others } = architecturesOption(options.arch);
     const archive = out !== undefined && isArchiveName(out) ? out : undefined;
     requireArchive(archive, options);
     const target = archive === undefined ? null : await archiveTarget({ ...options, out: archive }, io);
@@ -80,13 +93,22 @@ count, and so do logins of docker, podman and skopeo. oci://registry/repository:
       const pulled = await pullBundle({
         kubernetesVersion: version,
         architecture,
-        outDir: outDir((exact) => upstreamDir(io, exact, architecture)),
+        others,
+        outDir: outDir((exact) => upstreamDir(io, exact, [architecture, ...others])),
         cacheDir: cacheDir(io),
         ...(await webOptions(options.mirrors, io)),
         ...(options.versions === undefined
           ? {}
           : { versions: await readVersions(resolve(io.cwd, options.versions)) }),
         imageRepository: options.imageRepository,
+        requireSignatures: options.requireSignatures,
+        ...(options.signatureCa === undefined
+          ? {}
+          : {
+              signatureAuthorities: [
+                await readText(resolve(io.cwd, options.signatureCa), MOST_CA_BYTES, CA_REFUSAL),
+              ],
+            }),
         onEvent: bundleProgress(io, global),
         signal: io.stop,
       });
@@ -112,3 +134,17 @@ count, and so do logins of docker, podman and skopeo. oci://registry/repository:
     }
   },
 });
+
+/** @throws USAGE for what is no architecture */
+function architecturesOption(names: readonly string[]): {
+  architecture: Architecture;
+  others: Architecture[];
+} {
+  const known: readonly Architecture[] = ['amd64', 'arm64'];
+  const unknown = names.find((name) => !known.some((one) => one === name));
+  if (unknown !== undefined)
+    throw new KeelsonError('USAGE', `--arch ${unknown}: is none`, { hint: 'name amd64, arm64, or both' });
+  // In one order, so that equal contents give equal bundles.
+  const [architecture = 'amd64', ...others] = known.filter((one) => names.includes(one));
+  return { architecture, others };
+}

@@ -50,7 +50,7 @@ keelson bundle push ./bundle oci://registry.example/mirror --images`,
       for (const image of bundle.lock.images) {
         const at = image.reference.lastIndexOf(':');
         const own = `${repository}/${image.reference.slice(image.reference.indexOf('/') + 1, at)}`;
-        await pushTaggedImage(registry, bundle, image, {
+        await pushTaggedImage(registry, bundle, image.reference, {
           ...settings,
           repository: own,
           tag: image.reference.slice(at + 1),

@@ -6,7 +6,7 @@ import { verifyBundle } from '../../bundle/verify.js';
 import { presentHosts } from '../../config/inventory.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import { bytes } from '../../report/table.js';
-import { lackingFor } from '../../workflows/bundle-complete.js';
+import { lackingFor, leavesPackagesToRepositories } from '../../workflows/bundle-complete.js';
 import { bundlePath, keysOption, PUBLIC_KEY_OPTION } from '../bundle-options.js';
 import { clusterConfig } from '../cluster-options.js';
 import type { CliIO } from '../command.js';
@@ -16,7 +16,7 @@ export const command = defineCommand({
   name: 'bundle verify',
   summary: 'check every byte of a bundle, and that a cluster needs nothing else',
   details:
-    'Takes a directory or a file. With -c it proves that the bundle has every image that a manifest of that cluster mentions, every program of its hosts, and their architecture where the file states it. A delta is checked as far as it goes without its base.',
+    'Takes a directory or a file. With -c it proves that the bundle has every image that a manifest of that cluster mentions and every program, in each architecture that a host of the file states, and the packages that hosts are to install. A delta is checked as far as it goes without its base.',
   arguments: '[bundle]',
   options: {
     config: { flags: '-c, --config <file>', description: 'complete for this cluster file', kind: 'string' },
@@ -37,8 +37,15 @@ export const command = defineCommand({
           `${path} is not complete for ${config.name}: ${lacking.map(({ kind, name, neededBy: [user] }) => `${kind} ${name} (${user})`).join(', ')}`,
           { hint: 'build or pull a bundle of the version that the cluster file wants', details: lacking },
         );
-      const hosts = presentHosts(config).length;
-      lines.push(`complete for the ${hosts} hosts of ${config.name}, ${bundle.lock.architecture}`);
+      const hosts = presentHosts(config);
+      const architectures = new Set(hosts.map((host) => host.architecture ?? bundle.lock.architecture));
+      lines.push(
+        `complete for the ${hosts.length} hosts of ${config.name}, ${[...architectures].join(' and ')}`,
+      );
+      if (leavesPackagesToRepositories(config, bundle))
+        lines.push(
+          'hosts that lack conntrack, iptables or the like ask their repositories: the bundle has no packages (--host-packages)',
+        );
     }
     return { data: { path, blobs, bytes: size, signedBy }, text: `${lines.join('\n')}\n` };
   },

@@ -4,6 +4,7 @@ import { runPackageManager } from '../../engine/packages.js';
 import type { ActionChange, FileChange } from '../../engine/types.js';
 import { HOST_PACKAGES } from '../artefacts.js';
 import { defineHostPhase, type PhaseContext } from '../context.js';
+import { hostBundle } from '../host-bundle.js';
 import {
   hostTools,
   installCommand,
@@ -48,8 +49,7 @@ apt install --no-install-recommends "$@"
 function carried(context: PhaseContext, host: string): FileChange[] {
   const facts = context.facts.get(host);
   if (facts === undefined) return [];
-  const architecture = facts.architecture === 'aarch64' ? 'arm64' : 'amd64';
-  return hostPackagesFor(context.bundle, { os: facts.os, architecture }).map(
+  return hostPackagesFor(hostBundle(context, host), facts.os).map(
     ({ name, version, sha256, size }): FileChange => ({
       kind: 'file',
       op: 'create',

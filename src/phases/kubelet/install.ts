@@ -6,6 +6,7 @@ import { ADDONS, KUBELET_BINARIES } from '../artefacts.js';
 import { blobChanges, digestProbe, OPERATOR_TOOLS } from '../blobs.js';
 import type { PhaseContext } from '../context.js';
 import { defineHostPhase } from '../context.js';
+import { hostBundle } from '../host-bundle.js';
 import { renderedChanges, SURROUNDINGS, verdictOf } from '../rendered.js';
 import { serviceChanges } from '../services.js';
 
@@ -13,7 +14,7 @@ import { serviceChanges } from '../services.js';
 const UNIT_FILES = [KUBELET_UNIT_PATH, KUBELET_DROP_IN_PATH, ETCD_KUBELET_DROP_IN_PATH];
 
 function binaries(context: PhaseContext, host: string, names: readonly string[]) {
-  return filesForRole(context.bundle, context.hostNamed(host).role).filter((file) =>
+  return filesForRole(hostBundle(context, host), context.hostNamed(host).role).filter((file) =>
     names.includes(file.name),
   );
 }

@@ -3,6 +3,7 @@ import type { Readers } from '../../engine/phase.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import type { ReadRequest, ReadResult } from '../../host/types.js';
 import type { PhaseContext } from '../context.js';
+import { nearestBundle } from '../host-bundle.js';
 import type { Finding, Outcome, Subject, Target } from './check.js';
 import { CHECKS } from './checks.js';
 import { judgeExternalEtcd } from './external-etcd.js';
@@ -52,8 +53,9 @@ export async function inspectHosts(context: PhaseContext, readers: Readers): Pro
 }
 
 function targetOf(context: PhaseContext, name: string): Target {
-  const { config, bundle, first } = context;
-  return { config, host: context.hostNamed(name), lock: bundle.lock, first: name === first.name };
+  const { config, first } = context;
+  const { lock } = nearestBundle(context, name);
+  return { config, host: context.hostNamed(name), lock, first: name === first.name };
 }
 
 /** The probes of all checks in one request. */

@@ -1,4 +1,6 @@
+import { architecturesOf } from '../../bundle/lock.js';
 import { isNodeAddress } from '../../config/cidr.js';
+import { architectureOf } from '../host-bundle.js';
 import { minorOf } from '../versions.js';
 import { defineCheck, error, linesOf, type Outcome, ok, type Subject, said, warning } from './check.js';
 
@@ -16,9 +18,6 @@ const SYSTEMS: Readonly<Record<string, number>> = {
   'opensuse-leap': 15.4,
   sles: 15.4,
 };
-
-/** `uname -m` by the bundle's architecture. */
-const MACHINES: Readonly<Record<string, string>> = { amd64: 'x86_64', arm64: 'aarch64' };
 
 /** Kernels that kubeadm's system validators support: LTS of 5.x, and all later ones. */
 const KERNEL = /^(?:5\.(?:4|10|15)\b|[6-9]\.|[1-9]\d+\.)/;
@@ -43,10 +42,10 @@ export const operatingSystem = defineCheck({
 export const architecture = defineCheck({
   id: 'architecture',
   judge: ({ facts, lock }) => {
-    const wanted = MACHINES[lock.architecture];
-    if (facts.architecture === wanted) return [ok('Architecture', facts.architecture)];
-    const message = `the host is ${facts.architecture}, the bundle is for ${lock.architecture}`;
-    return [error('Architecture', message, 'use a bundle of that architecture, or another host')];
+    if (architectureOf(facts.architecture) === lock.architecture)
+      return [ok('Architecture', facts.architecture)];
+    const message = `the host is ${facts.architecture}, the bundle is for ${architecturesOf(lock).join(' and ')}`;
+    return [error('Architecture', message, 'use a bundle of that architecture too, or another host')];
   },
 });
 

@@ -21,6 +21,7 @@ import {
 } from '../../manifests/kubelet.js';
 import { ETCD_KUBELET_DROP_IN_FILE, ETCD_KUBELET_DROP_IN_PATH } from '../../manifests/kubelet-standalone.js';
 import type { PhaseContext } from '../context.js';
+import { nearestBundle } from '../host-bundle.js';
 
 /** `reset/endpoint` removes them, with their units. */
 const OF_ENDPOINT = [...HAPROXY_FILES, ...KEEPALIVED_FILES];
@@ -59,7 +60,7 @@ const textsOf = ({ config, first }: PhaseContext): ReadonlyMap<string, string> =
   ]);
 
 function binariesOf(context: PhaseContext, host: string): BundleFile[] {
-  return filesForRole(context.bundle, context.hostNamed(host).role);
+  return filesForRole(nearestBundle(context, host), context.hostNamed(host).role);
 }
 
 /** What `ownedFiles` has to see. */

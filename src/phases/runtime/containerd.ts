@@ -10,13 +10,14 @@ import { PREPARED_HOST, RUNTIME } from '../artefacts.js';
 import { blobChanges, digestProbe, KUBERNETES_BINARIES } from '../blobs.js';
 import type { PhaseContext } from '../context.js';
 import { defineHostPhase } from '../context.js';
+import { hostBundle } from '../host-bundle.js';
 import { renderedChanges, SURROUNDINGS, verdictOf } from '../rendered.js';
 import { serviceChanges } from '../services.js';
 
 const TEXT_FILES = [CONTAINERD_CONFIG, CONTAINERD_UNIT_PATH, CRICTL_CONFIG];
 
 function runtimeFiles(context: PhaseContext, host: string) {
-  return filesForRole(context.bundle, context.hostNamed(host).role).filter(
+  return filesForRole(hostBundle(context, host), context.hostNamed(host).role).filter(
     (file) => !KUBERNETES_BINARIES.includes(file.name),
   );
 }

@@ -6,6 +6,7 @@ import { ADDON_IMAGES, CONTROLLER_IMAGES, IMAGES, RUNTIME } from '../artefacts.j
 import { ON_DEMAND_IMAGES } from '../blobs.js';
 import type { PhaseContext } from '../context.js';
 import { defineHostPhase } from '../context.js';
+import { hostBundle } from '../host-bundle.js';
 import { verdictOf } from '../rendered.js';
 
 /** Without these no API comes up; everything else can follow while it starts. */
@@ -25,7 +26,7 @@ interface ImagesPhase {
 
 function imagesPhase({ name, summary, target, provides, wants }: ImagesPhase) {
   const wanted = (context: PhaseContext, host: string) =>
-    imagesForRole(context.bundle, context.hostNamed(host).role).filter(
+    imagesForRole(hostBundle(context, host), context.hostNamed(host).role).filter(
       (image) => !ON_DEMAND_IMAGES.includes(image.name) && wants(image),
     );
   return defineHostPhase({

@@ -1,6 +1,7 @@
 import type { ImageChange } from '../../engine/types.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
 import type { ExecResult, Host } from '../../host/types.js';
+import { hostBundle } from '../../phases/host-bundle.js';
 import type { Session } from '../session.js';
 
 /**
@@ -54,7 +55,7 @@ export async function etcdutl(
 async function importEtcd(session: Session, host: Host, image: string): Promise<void> {
   let found: { reference: string; digest: string; blobs: readonly { size: number }[] } | undefined;
   try {
-    found = session.context.bundle.lock.images.find(({ reference }) => reference === image);
+    found = hostBundle(session.context, host.name).lock.images.find(({ reference }) => reference === image);
   } catch (error) {
     if (!(error instanceof KeelsonError) || error.code !== 'BUNDLE') throw error;
   }

@@ -7,6 +7,7 @@ import { CONTAINERD_CONFIG, CONTAINERD_UNIT_PATH, CRICTL_CONFIG } from '../../ma
 import { KUBELET_DROP_IN_PATH, KUBELET_UNIT_PATH } from '../../manifests/kubelet.js';
 import { ETCD_KUBELET_DROP_IN_PATH } from '../../manifests/kubelet-standalone.js';
 import type { PhaseContext } from '../../phases/context.js';
+import { nearestBundle } from '../../phases/host-bundle.js';
 import { KUBELET_FILES } from '../../phases/kubelet-files.js';
 import { MANIFESTS_DIR } from '../../phases/paths.js';
 import type { Hop } from './path.js';
@@ -78,7 +79,7 @@ const stepOf = ({ from, to }: Hop) => `${from} ${to}`;
 
 /** `digest mode path` of each binary that the host has of those of a bundle. */
 async function binariesOn(context: PhaseContext, host: Host) {
-  const files = filesForRole(context.bundle, context.hostNamed(host.name).role);
+  const files = filesForRole(nearestBundle(context, host.name), context.hostNamed(host.name).role);
   const seen = await host.read(
     { probes: { digests: digestScript(files.map(({ path }) => path)) } },
     { signal: context.signal },

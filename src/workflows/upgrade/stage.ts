@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
-import { storedPath } from '../../engine/store.js';
+import { storedPath, takeStored } from '../../engine/store.js';
 import type { FileChange, TaskPlan } from '../../engine/types.js';
+import { deliverTasks } from '../deliver.js';
 import type { Session } from '../session.js';
 import { IMAGE_PHASES, KUBELET_PHASES, RUNTIME_PHASES, TOOL_PHASES } from './phases.js';
 import { runStepTasks, type Step, tasksOf } from './run.js';
@@ -15,50 +16,64 @@ const isBlob = (change: TaskPlan['changes'][number]): change is Blob =>
 
 /**
  * Brings the step's images and binaries to all hosts, while everything goes on running: images into containerd,
- * pinned; binaries into the host's store, from where they take their places later.
- * @returns number of images and files that were brought
+ * pinned; binaries into the host's store, from where they take their places later. Hosts pass on what several lack,
+ * as in an apply.
  */
-export async function stage(step: Step, hosts: readonly string[]): Promise<number> {
+export async function stage(step: Step, hosts: readonly string[]): Promise<void> {
   const { session } = step;
   const images = await tasksOf(session, IMAGE_PHASES, hosts);
   const binaries = await tasksOf(session, [...RUNTIME_PHASES, ...KUBELET_PHASES, ...TOOL_PHASES], hosts);
-  const [imported, files] = await Promise.all([
-    runStepTasks(step, IMAGE_PHASES, images),
-    stageBinaries(session, binaries),
-  ]);
-  return imported + files;
+  const delivery = await deliverTasks(session, [...images, ...binaries], session.context.signal);
+  const served = { ...session, effects: { ...session.effects, ...delivery?.effects } };
+  let done = false;
+  try {
+    await Promise.all([
+      runStepTasks({ ...step, session: served }, IMAGE_PHASES, images),
+      stageBinaries(served, binaries),
+    ]);
+    done = true;
+  } finally {
+    await delivery?.close(done);
+  }
 }
 
-async function stageBinaries(session: Session, tasks: readonly TaskPlan[]): Promise<number> {
+async function stageBinaries(session: Session, tasks: readonly TaskPlan[]): Promise<void> {
   const { effects, emit, context } = session;
   const limit = pLimit(HOSTS_AT_ONCE);
   const names = [...new Set(tasks.map((task) => task.host))];
-  const counts = await Promise.all(
-    names.map((name) =>
-      limit(async () => {
-        const blobs = tasks
-          .filter((task) => task.host === name)
-          .flatMap((task) => task.changes.filter(isBlob));
-        if (blobs.length === 0) return 0;
-        const started = context.now();
+  await Promise.all(
+    names.map(async (name) => {
+      const blobs = tasks.filter((task) => task.host === name).flatMap((task) => task.changes.filter(isBlob));
+      if (blobs.length === 0) return;
+      const host = effects.host(name);
+      const started = context.now();
+      if (effects.arrived !== undefined) {
+        await effects.arrived(name, blobs);
+        await takeStored(
+          host,
+          blobs.map(({ mode, content: { sha256 } }) => ({ path: storedPath(sha256), mode, sha256 })),
+        );
+      }
+      await limit(async () => {
         const specs = blobs.map(({ mode, content: { sha256, size } }) => ({
           path: storedPath(sha256),
           mode,
           dirMode: 0o700,
           content: { localPath: effects.blobPath(sha256), size, sha256 },
         }));
-        const written = await effects.host(name).put(specs, { signal: context.signal });
+        const written = await host.put(specs, {
+          signal: context.signal,
+          compress: effects.compress === true,
+        });
         const durationMs = context.now() - started;
         emit({
           type: 'task-finished',
           phase: 'upgrade/stage',
           host: name,
           durationMs,
-          changes: written.length,
+          changes: effects.arrived === undefined ? written.length : blobs.length,
         });
-        return written.length;
-      }),
-    ),
+      });
+    }),
   );
-  return counts.reduce((sum, count) => sum + count, 0);
 }

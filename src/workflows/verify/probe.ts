@@ -11,6 +11,7 @@ import {
   probeDaemonSet,
   probeSurroundings,
 } from '../../manifests/probe.js';
+import { hostBundle } from '../../phases/host-bundle.js';
 import type { Session } from '../session.js';
 import { awaitPods } from './await-pods.js';
 import type { CheckRow } from './checks.js';
@@ -119,7 +120,7 @@ async function provideImages(
 }
 
 async function provideImage(session: Session, host: Host, signal: AbortSignal): Promise<void> {
-  const image = imageByName(session.context.bundle, 'agnhost');
+  const image = imageByName(hostBundle(session.context, host.name), 'agnhost');
   const list = ['ctr', '--namespace', 'k8s.io', 'images', 'list', `name==${image.reference}`];
   const { stdout } = await host.query(list, { signal });
   if (stdout.toString('utf8').includes(` ${image.digest} `)) return;

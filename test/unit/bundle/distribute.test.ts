@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { groupsOf } from '../../../src/bundle/distribute/distribute.js';
-import { choosesChain, mayChain, measureLink } from '../../../src/bundle/distribute/link.js';
+import {
+  choosesChain,
+  choosesCompression,
+  mayChain,
+  mayCompress,
+  measureLink,
+} from '../../../src/bundle/distribute/link.js';
 import { oneTimeKey } from '../../../src/bundle/distribute/one-time-key.js';
 import type { Host } from '../../../src/host/types.js';
 import { createFakeHost } from '../../fakes/fake-host.js';
@@ -47,6 +53,20 @@ describe('whether hosts pass on what they get', () => {
 
   it('needs no measurement for an unchanged cluster', () => {
     expect(mayChain({ hosts: 0, total: 0, distinct: 0 })).toBe(false);
+  });
+});
+
+describe('whether what goes out is compressed', () => {
+  const load = { hosts: 1, total: 0.6 * GB, distinct: 0.6 * GB, plain: 0.3 * GB };
+  it('is so where the link is slower than a processor that compresses', () => {
+    expect(choosesCompression(load, slow)).toBe(true);
+    expect(choosesCompression(load, { ...slow, bytesPerSecond: 60e6 })).toBe(false);
+    expect(choosesCompression(load, { ...slow, processorBound: true })).toBe(false);
+  });
+
+  it('is not looked at for little, and for what is compressed already', () => {
+    expect(mayCompress({ ...load, plain: 50e6 })).toBe(false);
+    expect(mayCompress({ hosts: 1, total: GB, distinct: GB })).toBe(false);
   });
 });
 

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { Bundle } from '../../../src/bundle/bundle.js';
+import { finishDirectory } from '../../../src/bundle/directory.js';
 import { assembleImage, imageIndex, OCI_LAYOUT } from '../../../src/bundle/image.js';
 import { LAYER_MEDIA_TYPE } from '../../../src/bundle/layer.js';
 import { type BundleImage, type BundleLock, LOCK_FILE, renderLock } from '../../../src/bundle/lock.js';
@@ -18,8 +19,8 @@ function sha256(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** A bundle of one file and two images that share a layer. */
-export async function smallBundle(): Promise<Bundle> {
+/** A bundle of one file and two images that share a layer; `mark` makes its contents others. */
+export async function smallBundle(mark = ''): Promise<Bundle> {
   const dir = await scratch();
   const store = join(dir, 'blobs', 'sha256');
   await mkdir(store, { recursive: true });
@@ -28,9 +29,9 @@ export async function smallBundle(): Promise<Bundle> {
     await writeFile(join(store, digest), bytes);
     return { sha256: digest, size: bytes.length, mediaType: LAYER_MEDIA_TYPE, diffId: digest, comment: '' };
   };
-  const shared = await blob(Buffer.from('shared layer'));
+  const shared = await blob(Buffer.from(`shared layer${mark}`));
   const image = async (name: string, roles: BundleImage['roles']): Promise<BundleImage> => {
-    const layers = [shared, await blob(Buffer.from(`layer of ${name}`))];
+    const layers = [shared, await blob(Buffer.from(`layer of ${name}${mark}`))];
     const { manifest, config, layers: described } = assembleImage({ entrypoint: [`/${name}`] }, layers);
     for (const one of [manifest, config]) await writeFile(join(store, one.sha256), one.bytes);
     return {
@@ -46,7 +47,7 @@ export async function smallBundle(): Promise<Bundle> {
       roles,
     };
   };
-  const kubelet = await blob(Buffer.from('kubelet'));
+  const kubelet = await blob(Buffer.from(`kubelet${mark}`));
   const lock: BundleLock = {
     formatVersion: 1,
     kubernetesVersion: 'v1.36.3',
@@ -72,4 +73,12 @@ export async function smallBundle(): Promise<Bundle> {
   await writeFile(join(dir, 'index.json'), imageIndex(lock.images, 'amd64'));
   await writeFile(join(dir, LOCK_FILE), renderLock(lock));
   return { dir, lock };
+}
+
+/** The same for amd64 and, with other contents, for arm64. */
+export async function bundleOfTwo(): Promise<Bundle> {
+  const [{ dir, lock }, arm] = await Promise.all([smallBundle(), smallBundle(' of arm64')]);
+  await cp(join(arm.dir, 'blobs'), join(dir, 'blobs'), { recursive: true });
+  const { components, files, images } = arm.lock;
+  return finishDirectory(dir, { ...lock, others: [{ architecture: 'arm64', components, files, images }] });
 }

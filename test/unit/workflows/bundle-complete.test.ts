@@ -7,7 +7,7 @@ import type { BundleLock } from '../../../src/bundle/lock.js';
 import { parseClusterConfig } from '../../../src/config/load.js';
 import { FLANNEL_IMAGES } from '../../../src/manifests/flannel.js';
 import { controlPlaneImages } from '../../../src/manifests/image-names.js';
-import { lackingFor } from '../../../src/workflows/bundle-complete.js';
+import { lackingFor, leavesPackagesToRepositories } from '../../../src/workflows/bundle-complete.js';
 import { CLUSTER, KUBEADM, stream } from '../config/support.js';
 
 const config = (kubeadm = KUBEADM, cluster = CLUSTER) =>
@@ -92,6 +92,42 @@ test('programs, version, repository and architecture count too, with who needs t
   expect(await lackingFor(config(KUBEADM, arm), complete())).toEqual([
     expect.objectContaining({ kind: 'architecture', name: 'arm64' }),
   ]);
+});
+
+test('every architecture of the hosts counts, and each has to be whole', async () => {
+  const arm = config(KUBEADM, CLUSTER.replace('role: worker', 'role: worker, architecture: arm64'));
+  const { dir, lock } = complete();
+  const two = (files = lock.files, images = lock.images): Bundle => ({
+    dir,
+    lock: { ...lock, others: [{ architecture: 'arm64', components: [], files, images }] },
+  });
+  expect(await lackingFor(arm, two())).toEqual([]);
+  const workers = arm.hosts.filter(({ architecture }) => architecture === 'arm64').map(({ name }) => name);
+  expect(workers).not.toEqual([]);
+  const noRunc = lock.files.filter(({ name }) => name !== 'runc');
+  expect(await lackingFor(arm, two(noRunc))).toEqual([{ kind: 'program', name: 'runc', neededBy: workers }]);
+  const noProxy = lock.images.filter(({ name }) => name !== 'kube-proxy');
+  expect(await lackingFor(arm, two(lock.files, noProxy))).toEqual([
+    expect.objectContaining({ kind: 'image', neededBy: ['kube-proxy'] }),
+  ]);
+});
+
+test('packages that hosts are to install count where the bundle has any', async () => {
+  const install = config(KUBEADM, `${CLUSTER}  preparation: {packages: install}\n`);
+  const names = ['conntrack', 'ebtables', 'ethtool', 'iproute2', 'iptables', 'kmod', 'socat'];
+  const carrying = (some: readonly string[]): Bundle => {
+    const { dir, lock } = complete();
+    const hostPackages = some.map((name) => ({ name, version: '1', os: 'debian-12', sha256: '', size: 0 }));
+    return { dir, lock: { ...lock, hostPackages } };
+  };
+  expect(await lackingFor(install, carrying(names))).toEqual([]);
+  expect(leavesPackagesToRepositories(install, carrying(names))).toBe(false);
+  expect(await lackingFor(install, carrying(names.filter((name) => name !== 'socat')))).toEqual([
+    expect.objectContaining({ kind: 'host package', name: 'socat (debian-12)' }),
+  ]);
+  expect(await lackingFor(install, complete())).toEqual([]);
+  expect(leavesPackagesToRepositories(install, complete())).toBe(true);
+  expect(leavesPackagesToRepositories(config(), complete())).toBe(false);
 });
 
 test('images of the network’s and the add-ons’ manifests count too', async () => {

@@ -73,6 +73,7 @@ function fakeSession(events: EngineEvent[] = []) {
     nodeRegistration: { name },
   }));
   const context = {
+    facts: new Map(),
     bundle: { dir: '/bundle', lock: { images: [{ ...IMAGE, blobs: [] }] } },
     config: { name: 'demo', hosts: inventory },
     signal: new AbortController().signal,
