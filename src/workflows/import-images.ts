@@ -4,15 +4,18 @@ import { imageIndex, OCI_LAYOUT } from '../bundle/image.js';
 import type { BundleImage } from '../bundle/lock.js';
 import { DELIVERED_DIR } from '../engine/store.js';
 import type { ImageChange } from '../engine/types.js';
+import { toKeelsonError } from '../errors/keelson-error.js';
 import type { Host } from '../host/types.js';
 import { REGISTRY_CONFIG_DIRECTORY } from '../manifests/containerd.js';
+import { IMAGES_PROBE, usableImages } from '../phases/runtime/images.js';
 
 const CTR = ['ctr', '--namespace', 'k8s.io'];
 
-/** What keeps the kubelet's garbage collection from images that no container uses yet. */
+/** Keeps the kubelet's garbage collection from images that no container uses yet; prints what images there are. */
 const PIN = `for reference in "$@"; do
   ${CTR.join(' ')} images label "$reference" io.cri-containerd.pinned=pinned >/dev/null || exit 1
 done
+${IMAGES_PROBE}
 `;
 
 /** Prints what containerd has (`content`) and what other hosts have passed on (`delivered`), by digest. */
@@ -23,7 +26,9 @@ exit 0
 
 /**
  * Brings images into a host's containerd: from what other hosts have passed on to it, else streamed from here without
- * blobs that its content store has. They are pinned: nobody could pull them again where they come from a bundle.
+ * blobs that its content store has. Of these containerd may give up some meanwhile, if no image had them (those of a
+ * broken-off import, or of images just removed): what is incomplete then is sent as a whole. They are pinned: nobody
+ * could pull them again where they come from a bundle.
  */
 export async function importImages(
   bundle: Bundle,
@@ -51,16 +56,34 @@ export async function importImages(
     // Another import has taken blobs that both need: containerd has them now.
     if (code === GONE) return importImages(bundle, host, images, signal);
   }
-  if (rest.length > 0) {
+  const stream = async (sent: readonly BundleImage[], omitBlobs: ReadonlySet<string>) => {
+    if (sent.length === 0) return;
     // The client-side import takes less than half the time of the transfer service's.
     await host.exec([...CTR, 'images', 'import', '--local', '-'], {
-      stdin: imagesArchive(bundle, rest, { omitBlobs: present }),
+      stdin: imagesArchive(bundle, sent, { omitBlobs }),
       timeoutMs: 0,
       signal,
     });
+  };
+  try {
+    await stream(rest, present);
+  } catch (thrown) {
+    const error = toKeelsonError(thrown);
+    if (error.code !== 'REMOTE_COMMAND' || present.size === 0) throw error;
+    await stream(rest, new Set());
   }
-  const references = wanted.map((image) => image.reference);
-  await host.script({ name: 'images/pin', text: PIN, args: references }, { signal });
+  const usable = await pin(host, wanted, signal);
+  await stream(
+    wanted.filter(({ reference }) => !usable.has(reference)),
+    new Set(),
+  );
+}
+
+/** @returns images that containers can be made of */
+async function pin(host: Host, images: readonly BundleImage[], signal: AbortSignal) {
+  const args = images.map((image) => image.reference);
+  const { stdout } = await host.script({ name: 'images/pin', text: PIN, args }, { signal });
+  return usableImages(stdout.toString('utf8'));
 }
 
 /** Exit code where a blob is not there any more. */

@@ -13,8 +13,21 @@ import { verdictOf } from '../rendered.js';
 const API_IMAGES = ['pause', 'etcd', 'kube-apiserver'];
 const CONTROLLER_IMAGE_NAMES = ['kube-controller-manager', 'kube-scheduler'];
 
-/** `REF TYPE DIGEST SIZE …` of every image that the kubelet can see. */
-const IMAGES_PROBE = 'ctr --namespace k8s.io images list 2>/dev/null; true';
+/** `REF TYPE DIGEST STATUS … UNPACKED` of every image that the kubelet can see. */
+export const IMAGES_PROBE = 'ctr --namespace k8s.io images check 2>/dev/null; true';
+
+/**
+ * Images that containers can be made of, by reference, with their digests; from what IMAGES_PROBE said. An image that
+ * lacks a layer and was not unpacked before is there by its name alone.
+ */
+export function usableImages(said: string): Map<string, string> {
+  const lines = said.matchAll(/^(\S+)\s+\S+\s+(sha256:\S+)\s+(\S+)\s.*?(true|false)\s*$/gm);
+  return new Map(
+    [...lines].flatMap(([, reference = '', digest = '', status, unpacked]): [string, string][] =>
+      status === 'complete' || unpacked === 'true' ? [[reference, digest]] : [],
+    ),
+  );
+}
 
 interface ImagesPhase {
   name: string;
@@ -38,11 +51,7 @@ function imagesPhase({ name, summary, target, provides, wants }: ImagesPhase) {
     bulk: true,
     observe: () => ({ probes: { images: IMAGES_PROBE } }),
     plan: (context, host, seen) => {
-      const present = new Map<string, string>();
-      for (const line of (seen.probes.get('images')?.stdout ?? '').split('\n')) {
-        const [reference, , digest] = line.split(/\s+/);
-        if (reference !== undefined && digest !== undefined) present.set(reference, digest);
-      }
+      const present = usableImages(seen.probes.get('images')?.stdout ?? '');
       const changes = wanted(context, host)
         .filter((image) => present.get(image.reference) !== image.digest)
         .map(

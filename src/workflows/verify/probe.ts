@@ -12,6 +12,7 @@ import {
   probeSurroundings,
 } from '../../manifests/probe.js';
 import { hostBundle } from '../../phases/host-bundle.js';
+import { usableImages } from '../../phases/runtime/images.js';
 import type { Session } from '../session.js';
 import { awaitPods } from './await-pods.js';
 import type { CheckRow } from './checks.js';
@@ -121,9 +122,9 @@ async function provideImages(
 
 async function provideImage(session: Session, host: Host, signal: AbortSignal): Promise<void> {
   const image = imageByName(hostBundle(session.context, host.name), 'agnhost');
-  const list = ['ctr', '--namespace', 'k8s.io', 'images', 'list', `name==${image.reference}`];
+  const list = ['ctr', '--namespace', 'k8s.io', 'images', 'check', `name==${image.reference}`];
   const { stdout } = await host.query(list, { signal });
-  if (stdout.toString('utf8').includes(` ${image.digest} `)) return;
+  if (usableImages(stdout.toString('utf8')).get(image.reference) === image.digest) return;
   session.emit({ type: 'note', host: host.name, level: 'info', text: 'importing the probe image' });
   const size = image.blobs.reduce((sum, blob) => sum + blob.size, 0);
   const { reference, digest } = image;

@@ -62,7 +62,9 @@ function fakeSession(events: EngineEvent[] = []) {
   const hosts = new Map<string, FakeHost>();
   for (const name of HOSTS) {
     const host = createFakeHost({ name });
-    host.on(/^ctr .* images list/, { stdout: `${IMAGE.reference} application/x ${IMAGE.digest} 1 MiB\n` });
+    host.on(/^ctr .* images check/, {
+      stdout: `${IMAGE.reference} application/x ${IMAGE.digest} complete (2/2) 1 MiB/1 MiB true\n`,
+    });
     host.on(/^<verify\//, {});
     hosts.set(name, host);
   }
@@ -166,7 +168,7 @@ describe('the probe', () => {
   it('goes on with the other hosts where one has no image, and says why', async () => {
     const cluster = fakeCluster({ readyPods: ['cp1', 'w1'] });
     const { session, hosts } = fakeSession();
-    hosts.get('w2')?.on(/^ctr .* images list/, { code: 1, stderr: 'containerd is not running' });
+    hosts.get('w2')?.on(/^ctr .* images check/, { code: 1, stderr: 'containerd is not running' });
     const { result: rows } = await withProbe(session, cluster.client, never(), async (probe) => probe.rows);
     expect(rows.map((row) => [row.to, row.result])).toEqual([
       ['cp1', 'passed'],
@@ -224,7 +226,7 @@ describe('the rescheduled pod', () => {
   it('is not tried with one worker, and no kubelet is touched', async () => {
     const cluster = fakeCluster({ readyPods: ['cp1', 'w1'] });
     const { session, hosts } = fakeSession();
-    hosts.get('w2')?.on(/^ctr .* images list/, { code: 1, stderr: 'containerd is not running' });
+    hosts.get('w2')?.on(/^ctr .* images check/, { code: 1, stderr: 'containerd is not running' });
     const { result: rows } = await withProbe(session, cluster.client, never(), (probe) =>
       reschedule({
         session,
