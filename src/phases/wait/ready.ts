@@ -13,16 +13,20 @@ interface Condition {
   reason?: string;
 }
 
+/** Static pods, by kubeadm's label. */
+const STATIC_PODS = '/api/v1/namespaces/kube-system/pods?labelSelector=tier%3Dcontrol-plane';
+
 /**
- * Why the cluster is not ready yet; [] when the nodes of this run are Ready and CoreDNS and the DaemonSets
- * are up. Nodes that this run is not about may be down: what is missing on them is not waited for.
+ * Why the cluster is not ready yet; [] when the nodes of this run are Ready, CoreDNS and the DaemonSets are up, and no
+ * static pod is stuck. Nodes that this run is not about may be down: what is missing on them is not waited for.
  */
 export async function unready(context: PhaseContext): Promise<string[]> {
   const client = context.api();
   if (client === null) return ['there is no API yet'];
   try {
-    const [nodes, daemonSets, deployments] = await Promise.all([
+    const [nodes, staticPods, daemonSets, deployments] = await Promise.all([
       client.list('/api/v1/nodes'),
+      client.list(STATIC_PODS),
       client.list('/apis/apps/v1/daemonsets'),
       client.list('/apis/apps/v1/namespaces/kube-system/deployments'),
     ]);
@@ -34,6 +38,7 @@ export async function unready(context: PhaseContext): Promise<string[]> {
     const network = context.config.spec.network.plugin !== 'none';
     const reasons = [
       ...(network ? [...own].flatMap(([node, host]) => unreadyNode(nodes, node, host)) : []),
+      ...staticPods.flatMap((pod) => stuckPod(pod, own)),
       ...daemonSets.flatMap((object) => unreadyDaemonSet(object, othersDown)),
       ...(network ? deployments.flatMap(unreadyDeployment) : []),
     ];
@@ -89,6 +94,24 @@ interface LeaseSpec {
   leaseDurationSeconds?: number;
 }
 
+/** What the kubelet says of a container that it is about to start. */
+const STARTING = ['ContainerCreating', 'PodInitializing'];
+
+/** A static pod whose container does not start, or starts again and again. One that is not ready yet is not stuck. */
+function stuckPod({ metadata, spec, status }: KubeObject, own: ReadonlyMap<string, string>): string[] {
+  const { nodeName = '' } = (spec ?? {}) as { nodeName?: string };
+  const { containerStatuses = [] } = (status ?? {}) as { containerStatuses?: ContainerStatus[] };
+  if (!own.has(nodeName)) return [];
+  return containerStatuses.flatMap(({ state }) => {
+    const { reason = '', message = '' } = state?.waiting ?? {};
+    return reason === '' || STARTING.includes(reason) ? [] : [`${metadata.name}: ${reason}: ${message}`];
+  });
+}
+
+interface ContainerStatus {
+  state?: { waiting?: { reason?: string; message?: string } };
+}
+
 /** flannel's own readiness probe begins seconds late; `network/ready` looks at what it did instead. */
 const KEELSON_DAEMON_SETS = ['kube-proxy'];
 
@@ -121,7 +144,7 @@ function unreadyDeployment(object: KubeObject): string[] {
 
 export const waitReady = defineClusterPhase({
   name: 'wait-ready',
-  summary: 'nodes Ready, kube-proxy, network and CoreDNS up',
+  summary: 'nodes Ready, control planes, kube-proxy, network and CoreDNS up',
   target: 'cluster',
   awaits: true,
   needs: [NODES, ADDONS],

@@ -37,4 +37,20 @@ describe('unready', () => {
     expect(await unready(context)).toEqual(['cp1: its kubelet has not reported for 31 s']);
     expect(await unready({ ...context, facts: new Map() })).toEqual([]);
   });
+
+  it('is a static pod of this run whose container does not start, and none that is about to', async () => {
+    const pod = (name: string, nodeName: string, reason: string): KubeObject => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, namespace: 'kube-system', labels: { tier: 'control-plane' } },
+      spec: { nodeName },
+      status: { containerStatuses: [{ state: { waiting: { reason, message: 'no such content' } } }] },
+    });
+    const context = await ready(
+      pod('kube-scheduler-cp1', 'cp1', 'CreateContainerError'),
+      pod('etcd-cp1', 'cp1', 'ContainerCreating'),
+      pod('kube-scheduler-cp9', 'cp9', 'CrashLoopBackOff'),
+    );
+    expect(await unready(context)).toEqual(['kube-scheduler-cp1: CreateContainerError: no such content']);
+  });
 });
