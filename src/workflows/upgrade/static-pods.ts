@@ -86,11 +86,9 @@ export async function swapStaticPods(
   if (etcd !== undefined) {
     await drained(context, host, running.get('kube-apiserver') ?? []);
     await handOver();
-    const seen = await host.read({ files: [manifestPath('etcd')] });
     if (etcd === null) await host.remove([manifestPath('etcd')]);
-    else if (seen.files.get(manifestPath('etcd'))?.content?.equals(etcd) === true)
-      await stopByHand(host, running.get('etcd') ?? []);
     else await put(host, 'etcd', etcd);
+    await stopByHand(host, running.get('etcd') ?? []);
     await stopped(context, host, ['etcd'], running);
   }
   await restartKubelet();
@@ -171,7 +169,7 @@ async function stopped(
   }
 }
 
-/** Arguments: process ids. A kubelet that runs would start the pod again; whoever goes on starts it. */
+/** Arguments: process ids. A kubelet that runs might start the pod again; whoever goes on starts it. */
 const STOP_ETCD = `systemctl stop ${KUBELET_UNIT}
 for pid in "$@"; do
   [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = etcd ] && kill -TERM "$pid"
@@ -179,7 +177,11 @@ done
 exit 0
 `;
 
-/** Ends an etcd whose manifest stays where it is: a run that is broken off leaves nothing to bring back. */
+/**
+ * Ends an etcd whose manifest is already that of the next one, so that a run that is broken off leaves nothing to bring
+ * back. The kubelet would not do it where the manifest stays the same, nor where it has not seen an API since it
+ * started (pkg/kubelet/kubelet.go, deletePod, waits for all sources of pods).
+ */
 async function stopByHand(host: Host, pids: readonly string[]): Promise<void> {
   await host.script({ name: 'upgrade/stop-etcd', text: STOP_ETCD, args: pids });
 }
