@@ -46,7 +46,8 @@ describe('an upgrade that is killed at every step, of a control plane and a work
     });
     const { signal, exitCode, stderr } = await child;
     if (signal === 'SIGKILL') return true;
-    expect(exitCode, stderr).toBe(0);
+    // A run that was killed at its very end had ended it all.
+    if (exitCode !== 0) expect(stderr).toContain('was taken back already');
     return false;
   }
 

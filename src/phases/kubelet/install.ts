@@ -13,6 +13,9 @@ import { serviceChanges } from '../services.js';
 /** A host has one of the two drop-ins; what is not rendered for it is left out. */
 const UNIT_FILES = [KUBELET_UNIT_PATH, KUBELET_DROP_IN_PATH, ETCD_KUBELET_DROP_IN_PATH];
 
+/** States of a unit that runs, or will without being asked to. */
+const RUNNING = ['active', 'activating', 'reloading'];
+
 function binaries(context: PhaseContext, host: string, names: readonly string[]) {
   return filesForRole(hostBundle(context, host), context.hostNamed(host).role).filter((file) =>
     names.includes(file.name),
@@ -44,10 +47,11 @@ export const installKubelet = defineHostPhase({
       unitFileTouched: units.length > 0,
       start: false,
     });
-    // A kubelet that runs already is restarted onto its new binary; one that never ran waits for its configuration.
+    // A kubelet that runs already is restarted onto its new binary, also one that systemd is just starting, as after a
+    // boot; one that never ran waits for its configuration.
     const replaced = units.length > 0 || blobs.length > 0;
     const restart: Change[] =
-      replaced && state?.active === 'active'
+      replaced && RUNNING.includes(state?.active ?? '')
         ? [{ kind: 'service', op: 'restart', unit: KUBELET_UNIT, reason: 'the kubelet was replaced' }]
         : [];
     return verdictOf([...blobs, ...units, ...services, ...restart]);
