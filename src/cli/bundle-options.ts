@@ -39,9 +39,17 @@ export const FOR_CLUSTER_OPTION = {
   },
 } as const;
 
-/** Version of Kubernetes that is asked for: by an option, by a cluster file, or the default. */
+/**
+ * Version of Kubernetes that is asked for: by an option, by a cluster file, or the default.
+ * @throws USAGE for an option that says otherwise than the file
+ */
 export function versionOption(option: string | undefined, config: ClusterConfig | null): string {
-  return (option ?? config?.cluster.kubernetesVersion ?? DEFAULT_KUBERNETES_VERSION).replace(/^v?/, 'v');
+  const wanted = config?.cluster.kubernetesVersion;
+  const version = (option ?? wanted ?? DEFAULT_KUBERNETES_VERSION).replace(/^v?/, 'v');
+  if (wanted === undefined || version === wanted) return version;
+  throw new KeelsonError('USAGE', `--kubernetes-version ${version}: the cluster file wants ${wanted}`, {
+    hint: 'leave it out, or correct the cluster file',
+  });
 }
 
 /** A bundle with what a cluster file's network and add-ons want. */
