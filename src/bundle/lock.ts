@@ -78,6 +78,18 @@ const lockSchema = z
     imagesBy: z.literal('host').optional(),
     files: payload.files,
     images: payload.images,
+    /** Manifests of a cluster file's network and add-ons, by the address that it names. */
+    manifests: unique(
+      ['sha256'],
+      z.strictObject({
+        url: z
+          .string()
+          .max(2048)
+          .regex(/^https?:\/\/\S+$/, 'expected a URL'),
+        sha256,
+        size,
+      }),
+    ).optional(),
     /** The same of further architectures. */
     others: unique(['architecture'], z.strictObject(payload)).optional(),
   })
@@ -132,11 +144,13 @@ export function architecturesOf(lock: BundleLock): Architecture[] {
   return locksByArchitecture(lock).map(({ architecture }) => architecture);
 }
 
-/** What of a lock is a file of its own: programs and host packages, of all architectures. */
-export function plainFiles(
-  lock: BundleLock,
-): readonly { name: string; version: string; sha256: string; size: number }[] {
-  return locksByArchitecture(lock).flatMap(({ files, hostPackages = [] }) => [...files, ...hostPackages]);
+/** What of a lock is a file of its own: programs and host packages of all architectures, and manifests. */
+export function plainFiles(lock: BundleLock): readonly { name: string; sha256: string; size: number }[] {
+  const { manifests = [] } = lock;
+  return [
+    ...locksByArchitecture(lock).flatMap(({ files, hostPackages = [] }) => [...files, ...hostPackages]),
+    ...manifests.map(({ url, sha256, size }) => ({ name: url, sha256, size })),
+  ];
 }
 
 /** Which hosts get a file or an image. */

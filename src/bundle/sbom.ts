@@ -22,9 +22,21 @@ interface Package {
 
 /** A bill of materials in SPDX 2.3 (JSON); the same lock gives the same bytes. */
 export function sbomOf(lock: BundleLock, lockText: Buffer): Buffer {
-  const packages = locksByArchitecture(lock).flatMap((one, index) =>
-    packagesOf(one, index === 0 ? '' : `-${one.architecture}`),
-  );
+  const packages = [
+    ...locksByArchitecture(lock).flatMap((one, index) =>
+      packagesOf(one, index === 0 ? '' : `-${one.architecture}`),
+    ),
+    ...(lock.manifests ?? []).map(
+      ({ url, sha256 }): Package => ({
+        id: `manifest-${sha256.slice(0, 16)}`,
+        name: url.split('/').at(-1) || url,
+        version: sha256.slice(0, 16),
+        purpose: 'FILE',
+        location: url,
+        sha256,
+      }),
+    ),
+  ];
   const name = `keelson-bundle-${lock.kubernetesVersion}-${architecturesOf(lock).join('-')}`;
   const document = {
     spdxVersion: 'SPDX-2.3',

@@ -5,13 +5,15 @@ import { openBundle } from '../bundle/open.js';
 import { type Papers, papersOf } from '../bundle/papers.js';
 import { isEncryptedKey, signBundleFiles } from '../bundle/signature.js';
 import { readText } from '../config/read-text.js';
+import type { ClusterConfig } from '../config/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { hostTools } from '../phases/host-tools.js';
 import { bytes } from '../report/table.js';
 import { readPublicKeys } from '../workflows/cluster-bundle.js';
-import { bundleLine } from './bundle-progress.js';
+import { bundleLine, bundleProgress } from './bundle-progress.js';
 import { bundleDir, cacheDir, DEFAULT_KUBERNETES_VERSION } from './cache.js';
 import type { CliIO, GlobalOptions } from './command.js';
+import { webOptions } from './web-options.js';
 
 /** Options of commands that write a bundle file. */
 export const ARCHIVE_OPTIONS = {
@@ -26,6 +28,46 @@ export const ARCHIVE_OPTIONS = {
     kind: 'string',
   },
 } as const;
+
+/** Option of commands that make a bundle for one cluster. */
+export const FOR_CLUSTER_OPTION = {
+  config: {
+    flags: '-c, --config <file>',
+    description:
+      'of the version that this cluster file wants, with manifests and images of its network and add-ons',
+    kind: 'string',
+  },
+} as const;
+
+/**
+ * Version of Kubernetes that is asked for: by an option, by a cluster file, or the default.
+ * @throws USAGE for an option that says otherwise than the file
+ */
+export function versionOption(option: string | undefined, config: ClusterConfig | null): string {
+  const wanted = config?.cluster.kubernetesVersion;
+  const version = (option ?? wanted ?? DEFAULT_KUBERNETES_VERSION).replace(/^v?/, 'v');
+  if (wanted === undefined || version === wanted) return version;
+  throw new KeelsonError('USAGE', `--kubernetes-version ${version}: the cluster file wants ${wanted}`, {
+    hint: 'leave it out, or correct the cluster file',
+  });
+}
+
+/** A bundle with what a cluster file's network and add-ons want. */
+export async function withClusterExtras(
+  bundle: Bundle,
+  config: ClusterConfig,
+  mirrors: string | undefined,
+  io: CliIO,
+  global: GlobalOptions,
+): Promise<Bundle> {
+  const { addForCluster } = await import('../workflows/bundle-extras.js');
+  return addForCluster(config, bundle, {
+    cacheDir: cacheDir(io),
+    ...(await webOptions(mirrors, io)),
+    onEvent: bundleProgress(io, global),
+    signal: io.stop,
+  });
+}
 
 /** Option of commands that make a bundle. */
 export const HOST_PACKAGES_OPTION = {

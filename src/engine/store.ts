@@ -22,7 +22,7 @@ while [ $# -gt 2 ]; do
   from=$came
   [ -f "$from" ] || from=${STORE_DIR}/$1
   if [ -f "$from" ] && [ "$from" != "$3" ] && ! [ "$from" -ef "$3" ]; then
-    mkdir -p -m 0755 "$(dirname "$3")"
+    case "$3" in ${STORE_DIR}/*) mkdir -p ${STORE_DIR} ;; *) mkdir -p -m 0755 "$(dirname "$3")" ;; esac
     new="$(dirname "$3")/.keelson-$1"
     ln -f "$from" "$new" 2>/dev/null || cp -f "$from" "$new"
     chown root:root "$new"

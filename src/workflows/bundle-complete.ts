@@ -1,6 +1,7 @@
 import { parseAllDocuments } from 'yaml';
 import { type Bundle, bundleFor, filesForRole, imagesForRole } from '../bundle/bundle.js';
 import type { Architecture } from '../bundle/lock.js';
+import { qualifiedReference } from '../bundle/registry/reference.js';
 import { firstControlPlane, presentHosts } from '../config/inventory.js';
 import type { ClusterConfig, Role } from '../config/types.js';
 import { corednsObjects } from '../manifests/coredns.js';
@@ -10,7 +11,7 @@ import { kubeProxyObjects } from '../manifests/kube-proxy.js';
 import { renderStaticPods } from '../manifests/render.js';
 import { hostTools } from '../phases/host-tools.js';
 import { patchesOf } from './patches.js';
-import { addonObjects, networkObjects } from './user-objects.js';
+import { addonObjects, carriedBy, networkObjects } from './user-objects.js';
 
 /** Something that a cluster file needs and a bundle lacks. */
 export interface Lacking {
@@ -66,7 +67,9 @@ export async function lackingFor(
     for (const architecture of architectures.get(role) ?? []) {
       const own = bundleFor(bundle, architecture);
       if (own === null) continue;
-      const there = imagesForRole(own, role).some((image) => image.reference === reference);
+      const there = imagesForRole(own, role).some(
+        (image) => image.reference === qualifiedReference(reference),
+      );
       if (!there) lacks('image', reference, user);
     }
   }
@@ -105,6 +108,7 @@ function programsOf(config: ClusterConfig, role: Role): string[] {
 
 /** Every image that a manifest mentions, with a role of a host that needs it. */
 async function mentionedImages(config: ClusterConfig, bundle: Bundle, signal: AbortSignal) {
+  const carried = carriedBy(() => bundle);
   const mentioned: { role: Role; reference: string; user: string }[] = [];
   const patches = await patchesOf(config);
   for (const host of presentHosts(config)) {
@@ -139,8 +143,8 @@ async function mentionedImages(config: ClusterConfig, bundle: Bundle, signal: Ab
           ] as [string, unknown],
         ]
       : []),
-    ['the pod network', await networkObjects(config, signal)],
-    ...[...(await addonObjects(config, signal))].map(([name, objects]): [string, unknown] => [
+    ['the pod network', await networkObjects(config, signal, carried)],
+    ...[...(await addonObjects(config, signal, carried))].map(([name, objects]): [string, unknown] => [
       `the add-on ${name}`,
       objects,
     ]),

@@ -7,19 +7,27 @@ import { type ManifestObject, parseManifests } from '../manifests/parse-manifest
 
 const FETCH_TIMEOUT_MS = 60_000;
 
+/** The text that is at a URL by its SHA-256, where it is at hand; null where it is not. */
+export type CarriedText = (sha256: string) => Promise<string | null>;
+
 /**
  * Objects of all sources, in their order; of a directory its .yaml, .yml and .json files by name.
+ * @param carried asked before a URL is
  * @throws CONFIG for what can't be read or has another digest than the file says, CONNECTION for a URL
  */
 export async function readManifests(
   sources: readonly ManifestSource[],
   signal: AbortSignal,
+  carried: CarriedText = async () => null,
 ): Promise<ManifestObject[]> {
   const objects = await Promise.all(
     sources.map(async (source) =>
       'file' in source
         ? readPath(source.file)
-        : parseManifests(await fetchText(source.url, source.sha256, signal), source.url),
+        : parseManifests(
+            (await carried(source.sha256)) ?? (await fetchText(source.url, source.sha256, signal)),
+            source.url,
+          ),
     ),
   );
   return objects.flat();
@@ -62,7 +70,7 @@ async function fetchText(url: string, sha256: string, signal: AbortSignal): Prom
       `${url} can't be fetched: ${cause instanceof Error ? cause.message : cause}`,
       {
         cause,
-        hint: 'download it where there is a way out, and name the file instead',
+        hint: 'make the bundle with -c and this cluster file where there is a way out, or download it and name the file instead',
       },
     );
   }

@@ -5,7 +5,7 @@ import { NO_MIRRORS, readMirrors } from '../bundle/mirrors.js';
 import type { Credentials } from '../bundle/registry/client.js';
 import { pullBundle } from '../bundle/upstream/pull.js';
 import { statedArchitectures } from '../config/inventory.js';
-import type { ClusterConfig } from '../config/types.js';
+import type { ClusterConfig, ClusterConfiguration } from '../config/types.js';
 import type { EngineEvent } from '../engine/events.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { corednsImage, etcdImage, pauseImage } from '../manifests/image-names.js';
@@ -48,7 +48,7 @@ export async function onlineBundle(
       cacheDir,
       mirrors: spec.mirrors === undefined ? NO_MIRRORS : await readMirrors(spec.mirrors),
       imageRepository: cluster.imageRepository,
-      references: { etcd: etcdImage(cluster), coredns: corednsImage(cluster), pause: pauseImage(cluster) },
+      references: ownReferences(cluster),
       imagesBy: 'host',
       ...(options.saved === undefined ? {} : { saved: options.saved }),
       ...(options.web === undefined ? {} : { web: options.web }),
@@ -60,6 +60,11 @@ export async function onlineBundle(
     emit({ type: 'note', host: '', level: 'warning', text });
     return known;
   }
+}
+
+/** Images that a cluster file may name otherwise than the version does, by name. */
+export function ownReferences(cluster: ClusterConfiguration): Record<string, string> {
+  return { etcd: etcdImage(cluster), coredns: corednsImage(cluster), pause: pauseImage(cluster) };
 }
 
 /** What hosts state, amd64 for those that do not. */

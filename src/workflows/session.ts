@@ -27,7 +27,7 @@ import type { OnlineOptions } from './online-bundle.js';
 import { patchesOf } from './patches.js';
 import { registryFiles } from './registry-files.js';
 import { configDigest } from './saved-plan.js';
-import { addonObjects, networkObjects } from './user-objects.js';
+import { addonObjects, carriedBy, networkObjects } from './user-objects.js';
 
 export interface SessionOptions extends OnlineOptions {
   config: ClusterConfig;
@@ -131,8 +131,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       patches,
       etcdClient,
       registryFiles: registries,
-      networkObjects: once(() => networkObjects(config, signal)),
-      addonObjects: once(() => addonObjects(config, signal)),
+      networkObjects: once(() => networkObjects(config, signal, carriedBy(bundle))),
+      addonObjects: once(() => addonObjects(config, signal, carriedBy(bundle))),
       certificateKey: options.certificateKey ?? null,
       emit,
       now,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import { connect } from 'node:net';
@@ -5,13 +6,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Bundle } from '../../src/bundle/bundle.js';
+import { unpackBundle } from '../../src/bundle/carry/unpack.js';
+import { writeBundleArchive } from '../../src/bundle/carry/write.js';
 import { type Architecture, architecturesOf, locksByArchitecture } from '../../src/bundle/lock.js';
 import { readMirrors } from '../../src/bundle/mirrors.js';
+import { papersOf } from '../../src/bundle/papers.js';
 import { bundleServer } from '../../src/bundle/serve/server.js';
 import { pullBundle } from '../../src/bundle/upstream/pull.js';
 import type { PullOptions } from '../../src/bundle/upstream/pull-context.js';
 import { verifyBundle } from '../../src/bundle/verify.js';
+import { parseClusterConfig } from '../../src/config/load.js';
 import { KeelsonError } from '../../src/errors/keelson-error.js';
+import { lackingFor } from '../../src/workflows/bundle-complete.js';
+import { addForCluster } from '../../src/workflows/bundle-extras.js';
+import { smallBundle } from '../unit/bundle/fixture.js';
+import { CLUSTER, KUBEADM, stream } from '../unit/config/support.js';
 import { type Fault, type Faults, faultyServer, listen, type TestTls, testTls } from './faulty-server.js';
 import { mirrorOf, officialFiles, officialImages, VERSION } from './upstream-standin.js';
 
@@ -92,7 +101,7 @@ registries:
       retry: { backoffMs: 5 },
       ...options,
     });
-  return { dir, pull, fileServer, registryServer };
+  return { dir, pull, mirrors, fileServer, registryServer };
 }
 
 /** A fault at the first request whose path has this in it, and no other. */
@@ -349,6 +358,40 @@ describe('bundle pull', () => {
     await expect(wanted).rejects.toMatchObject({ code: 'BUNDLE' });
     expect(registryServer.requests).toContain('GET /v2/etcd/manifests/3.9.9-0');
   });
+});
+
+it('takes along what the add-ons of a cluster file want, and then it is complete without any network', async () => {
+  const small = await smallBundle();
+  const [image] = small.lock.images;
+  if (image === undefined) throw new Error('no image');
+  const reference = 'ghcr.io/example/tool:v1';
+  const tool = { dir: small.dir, lock: { ...small.lock, images: [{ ...image, reference }] } };
+  const url = 'https://github.com/example/tool/releases/download/v1/tool.yaml';
+  const manifest = Buffer.from(
+    `apiVersion: v1\nkind: Pod\nmetadata: {name: tool}\nspec: {containers: [{name: tool, image: ${reference}}]}\n`,
+  );
+  const sha256 = createHash('sha256').update(manifest).digest('hex');
+  const { dir, pull, mirrors } = await mirrored({
+    images: [images, tool],
+    content: new Map([...files, [url, manifest]]),
+  });
+  const addons = `  addons:\n    - {name: tool, manifests: [{url: '${url}', sha256: ${sha256}}]}\n`;
+  const config = parseClusterConfig(stream(`${CLUSTER}${addons}`, KUBEADM), {
+    baseDir: '/',
+    homeDir: '/',
+    env: {},
+  });
+  const add = (bundle: Bundle) =>
+    addForCluster(config, bundle, { cacheDir: join(dir, 'cache'), mirrors, retry: { backoffMs: 5 } });
+  const grown = await add(await pull());
+  expect(grown.lock.manifests).toEqual([{ url, sha256, size: manifest.length }]);
+  expect(grown.lock.images.at(-1)).toMatchObject({ reference, digest: image.digest });
+  expect(await lackingFor(config, grown)).toEqual([]);
+  expect((await add(grown)).lock).toEqual(grown.lock);
+  const file = join(dir, 'carried.tar');
+  await writeBundleArchive(grown, { file, papers: await papersOf(grown) });
+  const unpacked = await unpackBundle(file, { dir: join(dir, 'unpacked') });
+  expect(await lackingFor(config, unpacked)).toEqual([]);
 });
 
 it('takes only digests of images that hosts pull by themselves', async () => {

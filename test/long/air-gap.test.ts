@@ -1,10 +1,14 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseDocument } from 'yaml';
+import { imageByName, loadBundle } from '../../src/bundle/bundle.js';
 import { bridgeName } from '../../src/lab/names.js';
-import { CLI, type E2eLab, labDown, labUp, succeed, WORK } from '../e2e/support.js';
+import { HAS_REGISTRY, startDockerRegistry } from '../contract/docker-registry.js';
+import { CLI, CONTROL_PLANE_KUBECTL, type E2eLab, labDown, labUp, succeed, WORK } from '../e2e/support.js';
+import { serveDirectory } from './official-mirror.js';
 
 const NAME = 'airgap';
 const NODES = ['cp1', 'w1'];
@@ -57,17 +61,83 @@ async function isolate(): Promise<void> {
   await isolated('nft', '-f', rules);
 }
 
+/** An add-on of two pods, with an image and a manifest that are nowhere but behind their addresses. */
+const IMAGE = 'ghcr.io/example/tool:v1';
+const PREPARATION = { packages: 'install' };
+const MANIFEST = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: tool, namespace: default}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: tool}}
+  template:
+    metadata: {labels: {app: tool}}
+    spec: {containers: [{name: tool, image: '${IMAGE}'}]}
+`;
+
+/**
+ * Makes a bundle directory with everything, while mirrors of the add-on's image and manifest answer; they are gone
+ * when this ends. As `bundle build --out bundle.tar` does it, which would change the bundle in the cache.
+ * @returns `spec.addons`
+ */
+async function whileConnected(built: string): Promise<unknown[]> {
+  await succeed('bundle', 'build', '--out', built);
+  const home = join(directory, 'registry');
+  await mkdir(home);
+  const registry = await startDockerRegistry(home);
+  await mkdir(join(directory, 'site'));
+  await writeFile(join(directory, 'site', 'tool.yaml'), MANIFEST);
+  const site = await serveDirectory(join(directory, 'site'), { host: '127.0.0.1', tls: registry.tls });
+  try {
+    const bundle = await loadBundle(built);
+    await registry.copy(built, imageByName(bundle, 'pause').reference, 'mirror/example/tool:v1');
+    const sha256 = createHash('sha256').update(MANIFEST).digest('hex');
+    const addons = [{ name: 'tool', manifests: [{ url: 'https://tool.example/tool.yaml', sha256 }] }];
+    const { username } = registry.login;
+    const login = { ca: registry.caFile, username, passwordFile: join(home, 'password') };
+    const mirrors = {
+      files: { 'https://tool.example': { url: site.url, ca: registry.caFile } },
+      registries: { 'ghcr.io': { url: `https://${registry.address}/mirror`, ...login } },
+    };
+    const hosts = [
+      { name: 'cp1', role: 'control-plane', address: '192.0.2.11' },
+      { name: 'w1', role: 'worker', address: '192.0.2.21' },
+    ];
+    const cluster = {
+      apiVersion: 'keelson.dev/v1alpha1',
+      kind: 'Cluster',
+      metadata: { name: 'wanted' },
+      spec: { hosts, addons, preparation: PREPARATION },
+    };
+    const kubeadm = {
+      apiVersion: 'kubeadm.k8s.io/v1beta4',
+      kind: 'ClusterConfiguration',
+      kubernetesVersion: bundle.lock.kubernetesVersion,
+      networking: { podSubnet: '10.244.0.0/16' },
+    };
+    // JSON is YAML.
+    const [wanted, mirrorsFile] = [join(directory, 'wanted.yaml'), join(directory, 'mirrors.yaml')];
+    await writeFile(wanted, `${JSON.stringify(cluster)}\n---\n${JSON.stringify(kubeadm)}\n`);
+    await writeFile(mirrorsFile, JSON.stringify(mirrors));
+    const what = ['-c', wanted, '--mirrors', mirrorsFile, '--host-packages'];
+    await succeed('bundle', 'build', ...what, '--out', built);
+    return addons;
+  } finally {
+    site.stop();
+    registry.stop();
+  }
+}
+
 const remove = () => execa('ip', ['netns', 'delete', ISOLATED], { reject: false });
 
-describe('one file, carried to where there is no other network', () => {
+describe.skipIf(!HAS_REGISTRY)('one file, carried to where there is no other network', () => {
   beforeAll(async () => {
     await remove();
     directory = await mkdtemp(join(WORK, 'airgap-'));
     const built = join(directory, 'built');
     const file = join(directory, 'bundle.tar');
     const key = join(directory, 'ops.key');
-    // As `bundle build --out bundle.tar` does it, in two steps: that one would change the bundle in the cache.
-    await succeed('bundle', 'build', '--host-packages', '--out', built);
+    const addons = await whileConnected(built);
     await succeed('bundle', 'keygen', '--out', key);
     await succeed('bundle', 'export', built, '--out', file, '--sign-key', key);
     await rm(built, { recursive: true });
@@ -75,7 +145,8 @@ describe('one file, carried to where there is no other network', () => {
     const [first = '', ...others] = (await readFile(lab.clusterFile, 'utf8')).split(/^---\n/m);
     const cluster = parseDocument(first);
     cluster.setIn(['spec', 'bundle'], { path: file, publicKey: `${key}.pub` });
-    cluster.setIn(['spec', 'preparation'], { packages: 'install' });
+    cluster.setIn(['spec', 'preparation'], PREPARATION);
+    cluster.setIn(['spec', 'addons'], addons);
     gateway = String(cluster.getIn(['spec', 'hosts', 0, 'address'])).replace(/\d+$/, '1');
     await writeFile(lab.clusterFile, [cluster.toString(), ...others].join('---\n'));
     await isolate();
@@ -110,6 +181,8 @@ describe('one file, carried to where there is no other network', () => {
   it('is all that a cluster takes, and its hosts ask nobody else', async () => {
     await keelson('apply', '-c', lab.clusterFile);
     for (const node of NODES) expect((await found(node)).split('\n')).toHaveLength(PROGRAMS.length);
+    const ready = `${CONTROL_PLANE_KUBECTL} get deployment tool -o jsonpath={.status.readyReplicas}`;
+    expect(await onNode('cp1', ready)).toBe('2');
     expect(await keelson('verify', '-c', lab.clusterFile)).toContain('all ');
     expect(await keelson('apply', '-c', lab.clusterFile)).toContain('Nothing to change');
     const tried = await isolated('nft', 'list', 'set', 'inet', 'asked', 'tried');

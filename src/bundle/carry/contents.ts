@@ -31,6 +31,7 @@ export function carriedBlobs(lock: BundleLock): CarriedBlob[] {
     for (const { sha256, size } of files) add(sha256, size, true);
     for (const { sha256, size } of hostPackages) add(sha256, size, false);
   }
+  for (const { sha256, size } of lock.manifests ?? []) add(sha256, size, true);
   for (const { sha256, size, mediaType } of carriedImages(lock).flatMap((image) => image.blobs))
     add(sha256, size, mediaType.endsWith('.tar'));
   return [...blobs.values()].sort((a, b) => (a.sha256 < b.sha256 ? -1 : 1));

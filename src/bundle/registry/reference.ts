@@ -24,3 +24,13 @@ export function parseReference(reference: string): ImageReference {
     });
   return { registry, repository, version };
 }
+
+/** A reference as container runtimes complete it: `nginx` is `docker.io/library/nginx:latest`. */
+export function qualifiedReference(reference: string): string {
+  const [first = '', ...rest] = reference.split('/');
+  const hasRegistry = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost');
+  const named = hasRegistry
+    ? reference
+    : `docker.io/${rest.length === 0 ? `library/${reference}` : reference}`;
+  return /[:@][^/]*$/.test(named.slice(named.indexOf('/'))) ? named : `${named}:latest`;
+}

@@ -1,11 +1,12 @@
-import { stat } from 'node:fs/promises';
-import type pLimit from 'p-limit';
-import type { WebClient, WebSettings } from '../../web/client.js';
+import { mkdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import pLimit from 'p-limit';
+import { type WebClient, type WebSettings, webClient } from '../../web/client.js';
 import { expectContent } from '../../web/download.js';
 import { type RetrySettings, retrying } from '../../web/retry.js';
 import type { OnBundleEvent } from '../events.js';
 import type { Architecture } from '../lock.js';
-import { type Mirrors, mirroredFile } from '../mirrors.js';
+import { caFilesOf, type Mirrors, mirroredFile } from '../mirrors.js';
 import { type Credentials, type Registry, smallBody } from '../registry/client.js';
 import type { Versions } from './release.js';
 
@@ -50,6 +51,26 @@ export interface Pull extends PullOptions {
   registries: Map<string, Registry>;
   /** Blobs on their way, by digest: several images have some in common. */
   underWay: Map<string, Promise<void>>;
+}
+
+/** Does work with a client, downloads in the cache, and as many of them at once as asked for. */
+export async function withPull<T>(options: PullOptions, work: (pull: Pull) => Promise<T>): Promise<T> {
+  const client = webClient({ ...options.web, caFiles: caFilesOf(options.mirrors) });
+  const store = join(options.cacheDir, 'downloads', 'sha256');
+  await mkdir(store, { recursive: true });
+  try {
+    return await work({
+      ...options,
+      client,
+      retry: { ...options.retry, signal: options.signal },
+      store,
+      limit: pLimit(options.parallel ?? 4),
+      registries: new Map(),
+      underWay: new Map(),
+    });
+  } finally {
+    await client.close();
+  }
 }
 
 /** A text of an official address, from wherever it is mirrored. */

@@ -1,15 +1,10 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import pLimit from 'p-limit';
 import { KeelsonError } from '../../errors/keelson-error.js';
-import { webClient } from '../../web/client.js';
 import type { Bundle } from '../bundle.js';
 import { finishDirectory, linkBlobs, lockBytes } from '../directory.js';
 import { FILE_TABLE } from '../file-table.js';
 import { type BundleImage, type BundleLock, carriedImages, plainFiles } from '../lock.js';
-import { caFilesOf } from '../mirrors.js';
 import { verifyBundle } from '../verify.js';
-import { type Pull, type PullOptions, smallFile } from './pull-context.js';
+import { type Pull, type PullOptions, smallFile, withPull } from './pull-context.js';
 import { type PulledFile, pullFile } from './pull-file.js';
 import { pullImage } from './pull-image.js';
 import { upstreamRelease } from './release.js';
@@ -20,25 +15,8 @@ import { newestPatchUrl, upstreamFiles, upstreamImages } from './sources.js';
  * by its published checksum or digest before it gets into the bundle.
  * @throws KeelsonError BUNDLE (not there, other content than its checksum), AUTHENTICATION, CONNECTION
  */
-export async function pullBundle(options: PullOptions): Promise<Bundle> {
-  const client = webClient({ ...options.web, caFiles: caFilesOf(options.mirrors) });
-  const store = join(options.cacheDir, 'downloads', 'sha256');
-  await mkdir(store, { recursive: true });
-  const retry = { ...options.retry, signal: options.signal };
-  const pull: Pull = {
-    ...options,
-    client,
-    retry,
-    store,
-    limit: pLimit(options.parallel ?? 4),
-    registries: new Map(),
-    underWay: new Map(),
-  };
-  try {
-    return await pullAll(pull);
-  } finally {
-    await client.close();
-  }
+export function pullBundle(options: PullOptions): Promise<Bundle> {
+  return withPull(options, pullAll);
 }
 
 async function pullAll(pull: Pull): Promise<Bundle> {

@@ -2,27 +2,33 @@ import { isArchiveName } from '../../bundle/open.js';
 import { buildBundleWithProgress } from '../build-bundle.js';
 import {
   ARCHIVE_OPTIONS,
+  FOR_CLUSTER_OPTION,
   HOST_PACKAGES_OPTION,
   requireArchive,
+  versionOption,
+  withClusterExtras,
   withHostPackages,
 } from '../bundle-options.js';
 import { bundleDir, DEFAULT_KUBERNETES_VERSION } from '../cache.js';
+import { clusterConfig } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 import { outputDirectory } from '../output-path.js';
+import { WEB_OPTIONS } from '../web-options.js';
 import { archiveTarget, writeArchive } from '../write-archive.js';
 
 export const command = defineCommand({
   name: 'bundle build',
   summary: 'compile and assemble everything a cluster needs',
   details:
-    'Compiles pinned Go modules and assembles OCI images. Cached by component: a second build takes seconds.',
+    'Compiles pinned Go modules and assembles OCI images. Cached by component: a second build takes seconds. With -c, images and manifests of that cluster’s network and add-ons come from their registries and addresses, or mirrors.',
   options: {
     kubernetesVersion: {
       flags: '--kubernetes-version <version>',
-      description: 'exact version',
+      description: `exact version (default that of -c, or ${DEFAULT_KUBERNETES_VERSION})`,
       kind: 'string',
-      default: DEFAULT_KUBERNETES_VERSION,
     },
+    ...FOR_CLUSTER_OPTION,
+    ...WEB_OPTIONS,
     out: {
       flags: '--out <path>',
       description: 'bundle directory (default: in the cache), or a file to carry, FILE.tar',
@@ -37,9 +43,8 @@ export const command = defineCommand({
     },
   },
   run: async ({ options, io, global }) => {
-    const version = options.kubernetesVersion.startsWith('v')
-      ? options.kubernetesVersion
-      : `v${options.kubernetesVersion}`;
+    const config = options.config === undefined ? null : await clusterConfig(options.config, io);
+    const version = versionOption(options.kubernetesVersion, config);
     const archive = options.out !== undefined && isArchiveName(options.out) ? options.out : undefined;
     requireArchive(archive, options);
     const target = archive === undefined ? null : await archiveTarget({ ...options, out: archive }, io);
@@ -52,7 +57,9 @@ export const command = defineCommand({
       io,
       global,
     );
-    const bundle = options.hostPackages ? await withHostPackages(built, io, global) : built;
+    const grown =
+      config === null ? built : await withClusterExtras(built, config, options.mirrors, io, global);
+    const bundle = options.hostPackages ? await withHostPackages(grown, io, global) : grown;
     if (target !== null) return writeArchive(bundle, target, io, global);
     return { data: { dir: bundle.dir, lock: bundle.lock }, text: `${bundle.dir}\n` };
   },

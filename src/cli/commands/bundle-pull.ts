@@ -4,18 +4,24 @@ import { isArchiveName } from '../../bundle/open.js';
 import { pullArtifact } from '../../bundle/registry/pull-artifact.js';
 import { pullBundle } from '../../bundle/upstream/pull.js';
 import { readVersions } from '../../bundle/upstream/release.js';
+import { statedArchitectures } from '../../config/inventory.js';
 import { readText } from '../../config/read-text.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
+import { ownReferences } from '../../workflows/online-bundle.js';
 import {
   ARCHIVE_OPTIONS,
+  FOR_CLUSTER_OPTION,
   HOST_PACKAGES_OPTION,
   keysOption,
   PUBLIC_KEY_OPTION,
   requireArchive,
+  versionOption,
+  withClusterExtras,
   withHostPackages,
 } from '../bundle-options.js';
 import { bundleProgress } from '../bundle-progress.js';
 import { cacheDir, DEFAULT_KUBERNETES_VERSION, upstreamDir } from '../cache.js';
+import { clusterConfig } from '../cluster-options.js';
 import { defineCommand } from '../command.js';
 import { isOciTarget, withOciTarget } from '../oci-target.js';
 import { outputDirectory } from '../output-path.js';
@@ -35,13 +41,14 @@ count, and so do logins of docker, podman and skopeo. oci://registry/repository:
   options: {
     kubernetesVersion: {
       flags: '--kubernetes-version <version>',
-      description: 'v1.36.3, or v1.36 for its newest patch release',
+      description: `v1.36.3, or v1.36 for its newest patch release (default that of -c, or ${DEFAULT_KUBERNETES_VERSION})`,
       kind: 'string',
-      default: DEFAULT_KUBERNETES_VERSION,
     },
+    ...FOR_CLUSTER_OPTION,
     arch: {
       flags: '--arch <architectures>',
-      description: 'of the hosts: amd64, arm64, or amd64,arm64 for a bundle with both (default amd64)',
+      description:
+        'of the hosts: amd64, arm64, or amd64,arm64 for a bundle with both (default those of -c, or amd64)',
       kind: 'list',
     },
     ...WEB_OPTIONS,
@@ -76,8 +83,10 @@ count, and so do logins of docker, podman and skopeo. oci://registry/repository:
   },
   run: async ({ args, options, io, global }) => {
     const { out } = options;
-    const version = options.kubernetesVersion.replace(/^v?/, 'v');
-    const { architecture, others } = architecturesOption(options.arch);
+    const config = options.config === undefined ? null : await clusterConfig(options.config, io);
+    const version = versionOption(options.kubernetesVersion, config);
+    const named = options.arch.length > 0 || config === null ? options.arch : statedArchitectures(config);
+    const { architecture, others } = architecturesOption(named);
     const archive = out !== undefined && isArchiveName(out) ? out : undefined;
     requireArchive(archive, options);
     const target = archive === undefined ? null : await archiveTarget({ ...options, out: archive }, io);
@@ -100,7 +109,8 @@ count, and so do logins of docker, podman and skopeo. oci://registry/repository:
         ...(options.versions === undefined
           ? {}
           : { versions: await readVersions(resolve(io.cwd, options.versions)) }),
-        imageRepository: options.imageRepository,
+        imageRepository: options.imageRepository ?? config?.cluster.imageRepository,
+        ...(config === null ? {} : { references: ownReferences(config.cluster) }),
         requireSignatures: options.requireSignatures,
         ...(options.signatureCa === undefined
           ? {}
@@ -112,7 +122,9 @@ count, and so do logins of docker, podman and skopeo. oci://registry/repository:
         onEvent: bundleProgress(io, global),
         signal: io.stop,
       });
-      return options.hostPackages ? withHostPackages(pulled, io, global) : pulled;
+      const grown =
+        config === null ? pulled : await withClusterExtras(pulled, config, options.mirrors, io, global);
+      return options.hostPackages ? withHostPackages(grown, io, global) : grown;
     }
 
     async function fromRegistry(target: string) {
