@@ -6,6 +6,7 @@ import { buildAll, componentsOf } from './components.js';
 import { finishDirectory, lockBytes } from './directory.js';
 import type { OnBundleEvent } from './events.js';
 import { FILE_MODE, FILE_ROLES, FILE_TABLE } from './file-table.js';
+import { helmComponent, type ToolName } from './helm.js';
 import { imageTable } from './image-table.js';
 import type { BundleImage, BundleLock } from './lock.js';
 import { releaseFor } from './releases.js';
@@ -26,6 +27,8 @@ export interface BuildOptions {
   modulesDir?: string | undefined;
   /** Default `go`. */
   goProgram?: string | undefined;
+  /** Programs for the operator's machine; default none. */
+  tools?: readonly ToolName[] | undefined;
 }
 
 const ignore: OnBundleEvent = () => undefined;
@@ -36,9 +39,10 @@ const ignore: OnBundleEvent = () => undefined;
  * @throws KeelsonError BUNDLE (no module set), LOCAL_COMMAND (a tool failed or is missing), ABORTED
  */
 export async function buildBundle(options: BuildOptions): Promise<Bundle> {
-  const { kubernetesVersion, cacheDir, outDir, signal, onEvent = ignore } = options;
+  const { kubernetesVersion, cacheDir, outDir, signal, onEvent = ignore, tools: wanted = [] } = options;
   const release = releaseFor(kubernetesVersion);
-  const { components, toolchain } = await componentsOf(options);
+  const { components: own, toolchain } = await componentsOf(options);
+  const components = [...own, ...(wanted.includes('helm') ? [await helmComponent(options)] : [])];
   const built = await buildAll(cacheDir, components, onEvent, signal);
   const store = join(outDir, 'blobs', 'sha256');
   await mkdir(store, { recursive: true });
@@ -58,6 +62,13 @@ export async function buildBundle(options: BuildOptions): Promise<Bundle> {
       roles: [...FILE_ROLES],
     });
   }
+  const tools: NonNullable<BundleLock['tools']> = [];
+  for (const name of new Set(wanted)) {
+    const output = outputOf(built, name, name);
+    await storeBlob(store, output, 0o555);
+    const version = built.find((candidate) => candidate.name === name)?.version ?? '';
+    tools.push({ name, version, sha256: output.sha256, size: output.size });
+  }
   const images: BundleImage[] = [];
   for (const spec of imageTable(kubernetesVersion, release, built)) {
     const image = await storeImage(spec, built, cacheDir, store);
@@ -75,6 +86,7 @@ export async function buildBundle(options: BuildOptions): Promise<Bundle> {
     toolchain: { go: toolchain.go, gcc: toolchain.gcc },
     components: components.map(({ name, version, module, sum }) => ({ name, version, module, sum })),
     packages,
+    ...(tools.length === 0 ? {} : { tools }),
     files,
     images,
   };

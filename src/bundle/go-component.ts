@@ -137,12 +137,13 @@ async function readModuleFile(folder: string, name: string): Promise<string> {
 
 /**
  * The toolchain as a module set gets it: go may switch to the version that go.mod asks for.
+ * @param cgo whether anything is linked with C; without it gcc is not looked for, and ''
  * @throws KeelsonError LOCAL_COMMAND when go or gcc is missing
  */
-export async function findToolchain(goProgram: string, moduleSet: string): Promise<Toolchain> {
+export async function findToolchain(goProgram: string, moduleSet: string, cgo = true): Promise<Toolchain> {
   const [go, gcc] = await Promise.all([
     run(goProgram, ['env', 'GOVERSION'], { cwd: moduleSet, env: GO_ENVIRONMENT }),
-    run('gcc', ['-dumpfullversion'], { cwd: tmpdir() }),
+    cgo ? run('gcc', ['-dumpfullversion'], { cwd: tmpdir() }) : '',
   ]);
   return { goProgram, go: go.trim(), gcc: gcc.trim() };
 }

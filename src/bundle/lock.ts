@@ -41,6 +41,8 @@ const payload = {
   components: z.array(z.strictObject({ name: word, version: word, module: z.string(), sum: z.string() })),
   /** Packages that hosts of a distribution (`debian-12`) may lack, for those that reach no repository. */
   hostPackages: z.array(z.strictObject({ name: word, version: word, os: word, sha256, size })).optional(),
+  /** Programs for the operator's machine; no host gets them. */
+  tools: z.array(z.strictObject({ name: word, version: word, sha256, size })).optional(),
   files: unique(
     ['name', 'path'],
     z.strictObject({ name: word, path, mode, sha256, size, version: word, roles: z.array(role).min(1) }),
@@ -74,6 +76,7 @@ const lockSchema = z
     components: payload.components,
     packages: z.array(z.strictObject({ name: word, version: word, sha256 })),
     hostPackages: payload.hostPackages,
+    tools: payload.tools,
     /** `host`: images are not in the bundle, hosts pull them by these digests. */
     imagesBy: z.literal('host').optional(),
     files: payload.files,
@@ -135,7 +138,7 @@ export type HostPackage = NonNullable<BundleLock['hostPackages']>[number];
 
 /** A lock as hosts of each of its architectures have it: nothing of others is in it. The main one is the first. */
 export function locksByArchitecture({ others = [], ...main }: BundleLock): BundleLock[] {
-  const { hostPackages: _, ...common } = main;
+  const { hostPackages: _packages, tools: _tools, ...common } = main;
   return [main, ...others.map((other) => ({ ...common, ...other }))];
 }
 
@@ -144,11 +147,15 @@ export function architecturesOf(lock: BundleLock): Architecture[] {
   return locksByArchitecture(lock).map(({ architecture }) => architecture);
 }
 
-/** What of a lock is a file of its own: programs and host packages of all architectures, and manifests. */
+/** What of a lock is a file of its own: programs for hosts and operators and host packages of all architectures, manifests. */
 export function plainFiles(lock: BundleLock): readonly { name: string; sha256: string; size: number }[] {
   const { manifests = [] } = lock;
   return [
-    ...locksByArchitecture(lock).flatMap(({ files, hostPackages = [] }) => [...files, ...hostPackages]),
+    ...locksByArchitecture(lock).flatMap(({ files, tools = [], hostPackages = [] }) => [
+      ...files,
+      ...tools,
+      ...hostPackages,
+    ]),
     ...manifests.map(({ url, sha256, size }) => ({ name: url, sha256, size })),
   ];
 }

@@ -6,6 +6,8 @@ export interface RunOptions {
   /** Added to the inherited environment; undefined removes a variable. */
   env?: Readonly<Record<string, string | undefined>>;
   signal?: AbortSignal | undefined;
+  /** What it reads from stdin; default nothing. */
+  input?: string;
   /** Each line of stderr as it comes. */
   onLine?: ((line: string) => void) | undefined;
   hint?: string;
@@ -27,7 +29,7 @@ export async function run(
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: options.env }),
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
-    stdin: 'ignore',
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
     reject: false,
     stderr: onLine === undefined ? 'pipe' : ['pipe', lineTransform(onLine)],
   });

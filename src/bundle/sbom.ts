@@ -95,6 +95,15 @@ function packagesOf(lock: BundleLock, suffix: string): Package[] {
         fileName: path,
       }),
     ),
+    ...(lock.tools ?? []).map(
+      ({ name, version, sha256 }): Package => ({
+        id: `tool-${name}`,
+        name,
+        version,
+        purpose: 'APPLICATION',
+        sha256,
+      }),
+    ),
     ...(lock.hostPackages ?? []).map(
       ({ name, version, os, sha256 }): Package => ({
         id: `host-package-${name}`,

@@ -1,5 +1,6 @@
 import { buildBundle } from '../bundle/build.js';
 import type { Bundle } from '../bundle/bundle.js';
+import type { ToolName } from '../bundle/helm.js';
 import { installTools, missingTools, requireReady } from '../bundle/tools.js';
 import { bundleLine, bundleProgress } from './bundle-progress.js';
 import { cacheDir } from './cache.js';
@@ -10,6 +11,8 @@ export interface BundleRequest {
   outDir: string;
   /** Install missing build tools where this is root on Debian; otherwise they are named in an error. */
   installMissing: boolean;
+  /** Programs for the operator's machine. */
+  tools?: readonly ToolName[];
 }
 
 /** Checks tools and disk, installs what may be installed, builds, and shows progress on stderr. */
@@ -38,6 +41,7 @@ export async function buildBundleWithProgress(
     kubernetesVersion,
     cacheDir: cache,
     outDir,
+    tools: request.tools,
     signal: io.stop,
     onEvent: bundleProgress(io, global),
   });

@@ -144,7 +144,8 @@ export function clusterClient(
     },
     remove: async (ref) => {
       try {
-        await request('DELETE', await locate(ref));
+        // Jobs would leave their pods behind.
+        await request('DELETE', `${await locate(ref)}?propagationPolicy=Background`);
       } catch (error) {
         if (statusOf(error) !== 404) throw error;
       }

@@ -1,4 +1,4 @@
-import { resolveSources } from './resolve-manifests.js';
+import { resolveObjectSources, resolveSource } from './resolve-manifests.js';
 import type { ClusterInput } from './schema/cluster.js';
 import type { Surroundings } from './surroundings.js';
 import type { CalicoNetwork, NetworkSpec } from './types.js';
@@ -9,7 +9,7 @@ const PORTS = { vxlan: 8472, 'host-gw': 8472, wireguard: 51820 } as const;
 export function resolveNetwork(input: ClusterInput['spec']['network'], around: Surroundings): NetworkSpec {
   if (input?.plugin === 'none') return { plugin: 'none' };
   if (input?.plugin === 'manifest')
-    return { plugin: 'manifest', manifests: resolveSources(input.manifests ?? [], around) };
+    return { plugin: 'manifest', manifests: resolveObjectSources(input.manifests ?? [], 'network', around) };
   if (input?.plugin === 'calico' && input.calico !== undefined) return resolveCalico(input.calico, around);
   const backend = input?.backend ?? 'vxlan';
   return {
@@ -34,10 +34,9 @@ type CalicoInput = NonNullable<NonNullable<ClusterInput['spec']['network']>['cal
 
 function resolveCalico(input: CalicoInput, around: Surroundings): CalicoNetwork {
   const { blockSize, blockSizeIPv6, mtu, mtuInterfacePattern, bgp } = input;
-  const [manifest] = resolveSources([input.manifest], around);
   return {
     plugin: 'calico',
-    manifest: manifest ?? { file: '' },
+    manifest: resolveSource(input.manifest, around),
     mode: input.mode ?? 'vxlan',
     encapsulation: input.encapsulation ?? 'vxlan',
     ...given({ blockSize, blockSizeIPv6, mtu, mtuInterfacePattern }),
@@ -48,6 +47,7 @@ function resolveCalico(input: CalicoInput, around: Surroundings): CalicoNetwork 
       ...given({ asNumber: bgp?.asNumber }),
       nodeToNodeMesh: bgp?.nodeToNodeMesh ?? true,
       peers: (bgp?.peers ?? []).map((peer) => given(peer)),
+      filters: (bgp?.filters ?? []).map((filter) => given(filter)),
       advertise: {
         clusterIPs: bgp?.advertise?.clusterIPs ?? [],
         externalIPs: bgp?.advertise?.externalIPs ?? [],

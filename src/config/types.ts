@@ -149,6 +149,23 @@ export interface ResolvedHost {
 /** Where manifests come from: a file or directory on the operator's machine (absolute), or a URL with digest. */
 export type ManifestSource = { file: string } | { url: string; sha256: string };
 
+/** A Helm chart and what it is rendered with; paths are absolute, on the operator's machine. */
+export interface ChartSource {
+  /** A directory or archive, or a chart of a repository (`https://` or `oci://`) by the SHA-256 of its archive. */
+  from: { file: string } | { repository: string; name: string; version: string; sha256: string };
+  release: string;
+  /** Of what the chart names no namespace for. */
+  namespace: string;
+  /** Later ones on top, `values` on top of all. */
+  valuesFiles: string[];
+  values: Readonly<Record<string, unknown>>;
+  /** API versions beside Kubernetes' own that the chart may count on. */
+  apiVersions: string[];
+}
+
+/** Where objects come from: manifests as they are, or what a kustomization or a chart makes of them. */
+export type ObjectSource = ManifestSource | { kustomize: string } | { chart: ChartSource };
+
 export interface FlannelNetwork {
   plugin: 'flannel';
   backend: 'vxlan' | 'host-gw' | 'wireguard';
@@ -176,6 +193,26 @@ interface CalicoPeer {
   nodeSelector?: string;
   /** Key of a Secret in kube-system. */
   passwordSecret?: { name: string; key: string };
+  /** Names of filters. */
+  filters?: string[];
+}
+
+/** One rule of a BGPFilter, fields as Calico's API has them. */
+interface CalicoFilterRule {
+  action: 'Accept' | 'Reject';
+  cidr?: string;
+  matchOperator?: 'Equal' | 'NotEqual' | 'In' | 'NotIn';
+  source?: 'RemotePeers';
+  interface?: string;
+}
+
+/** Which routes go to and come from the peers that name it; the first rule that fits decides. */
+interface CalicoFilter {
+  name: string;
+  exportV4?: CalicoFilterRule[];
+  importV4?: CalicoFilterRule[];
+  exportV6?: CalicoFilterRule[];
+  importV6?: CalicoFilterRule[];
 }
 
 export interface CalicoNetwork {
@@ -198,6 +235,7 @@ export interface CalicoNetwork {
     asNumber?: number;
     nodeToNodeMesh: boolean;
     peers: CalicoPeer[];
+    filters: CalicoFilter[];
     /** Ranges of services that are announced. */
     advertise: { clusterIPs: string[]; externalIPs: string[]; loadBalancerIPs: string[] };
   };
@@ -208,7 +246,7 @@ export interface CalicoNetwork {
 export type NetworkSpec =
   | FlannelNetwork
   | CalicoNetwork
-  | { plugin: 'manifest'; manifests: ManifestSource[] }
+  | { plugin: 'manifest'; manifests: ObjectSource[] }
   | { plugin: 'none' };
 
 /**
@@ -263,7 +301,7 @@ export interface EtcdSnapshots {
 /** Objects of the user's that keelson holds to manifests, and removes when the add-on leaves the file. */
 export interface AddonSpec {
   name: string;
-  manifests: ManifestSource[];
+  manifests: ObjectSource[];
   /** Names of add-ons that have to be ready first. */
   needs: string[];
   /** Milliseconds until its workloads have to be ready; 0: nobody waits. */

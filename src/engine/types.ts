@@ -62,6 +62,8 @@ export interface ObjectChange {
   artefact?: string;
   diff?: string;
   reason: string;
+  /** An update of what can't be changed in place: the object is deleted and made again. */
+  replaces?: boolean;
 }
 
 /** Something that no other kind says; the phase's `actions` table has the code under `name`. */

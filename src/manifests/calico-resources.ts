@@ -36,6 +36,37 @@ function pool(network: CalicoNetwork, cidr: string): ManifestObject {
 
 const cidrs = (ranges: readonly string[]) => ranges.map((cidr) => ({ cidr }));
 
+const READERS = 'keelson-calico-bgp-passwords';
+const RBAC = 'rbac.authorization.k8s.io';
+
+/** calico-node's right to read the Secrets of passwords: Calico's manifest gives it none. */
+function passwordReaders(secrets: readonly string[]): ManifestObject[] {
+  if (secrets.length === 0) return [];
+  const metadata = { name: READERS, namespace: 'kube-system' };
+  return [
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'Role',
+      metadata,
+      rules: [
+        {
+          apiGroups: [''],
+          resources: ['secrets'],
+          resourceNames: [...new Set(secrets)],
+          verbs: ['get', 'list', 'watch'],
+        },
+      ],
+    },
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'RoleBinding',
+      metadata,
+      roleRef: { apiGroup: RBAC, kind: 'Role', name: READERS },
+      subjects: [{ kind: 'ServiceAccount', name: 'calico-node', namespace: 'kube-system' }],
+    },
+  ];
+}
+
 /**
  * What is no part of Calico's manifest: pools, and BGP and Felix as far as the network's settings speak of them.
  * They need the manifest's custom resource definitions.
@@ -55,6 +86,7 @@ export function calicoResources(network: CalicoNetwork, podSubnets: readonly str
   return [
     ...podSubnets.map((cidr) => pool(network, cidr)),
     ...(network.mode === 'vxlan' ? [] : [resource('BGPConfiguration', 'default', bgpSpec)]),
+    ...bgp.filters.map(({ name, ...rules }) => resource('BGPFilter', name, rules)),
     ...bgp.peers.map((peer) =>
       resource('BGPPeer', peer.name, {
         peerIP: peer.address,
@@ -63,8 +95,10 @@ export function calicoResources(network: CalicoNetwork, podSubnets: readonly str
         ...(peer.passwordSecret === undefined
           ? {}
           : { password: { secretKeyRef: { name: peer.passwordSecret.name, key: peer.passwordSecret.key } } }),
+        ...(peer.filters === undefined || peer.filters.length === 0 ? {} : { filters: peer.filters }),
       }),
     ),
+    ...passwordReaders(bgp.peers.flatMap(({ passwordSecret }) => passwordSecret?.name ?? [])),
     ...(Object.keys(felix).length === 0 ? [] : [resource('FelixConfiguration', 'default', { ...felix })]),
   ];
 }

@@ -7,6 +7,14 @@ import type { ObjectChange } from '../engine/types.js';
 import { KeelsonError } from '../errors/keelson-error.js';
 import { stringifyYaml } from '../manifests/yaml.js';
 import type { PhaseContext } from './context.js';
+import {
+  identityOf,
+  isSomebodyElses,
+  type Recorded,
+  readRecord,
+  recordedAs,
+  recordOf,
+} from './object-record.js';
 import { creation, placeOf } from './objects-phase.js';
 import { isSecret, maskedPair } from './secret-object.js';
 
@@ -18,32 +26,16 @@ export interface ObjectSet {
   /** Unique in the cluster. */
   name: string;
   objects: readonly KubeObject[];
+  /** Objects of other sets: what moves to one of them stays. */
+  elsewhere?: readonly KubeObject[];
 }
 
-/** Where it stands what keelson has made for a set. */
-export const inventoryRef = (set: string) => ({
-  apiVersion: 'v1',
-  kind: 'ConfigMap',
-  namespace: 'kube-system',
-  name: `keelson-objects-${set}`,
-});
-
-const lineOf = ({ apiVersion, kind, namespace, name }: ObjectRef): string =>
-  [apiVersion, kind, namespace ?? '', name].join(' ');
-
-function parseLine(line: string): ObjectRef {
-  const [apiVersion = '', kind = '', namespace = '', name = ''] = line.split(' ');
-  return { apiVersion, kind, name, ...(namespace === '' ? {} : { namespace }) };
-}
-
-function inventory(set: string, lines: readonly string[]): KubeObject {
-  const { apiVersion, kind, namespace, name } = inventoryRef(set);
-  return {
-    apiVersion,
-    kind,
-    metadata: { name, namespace },
-    data: { objects: lines.map((line) => `${line}\n`).join('') },
-  };
+/** What one object needs: a change, nothing, or why the server refuses it. */
+interface Comparison {
+  object: KubeObject;
+  live: KubeObject | null;
+  change: ObjectChange | null;
+  refused?: string;
 }
 
 /**
@@ -52,24 +44,26 @@ function inventory(set: string, lines: readonly string[]): KubeObject {
  */
 export async function objectSetVerdict({ api }: Pick<PhaseContext, 'api'>, set: ObjectSet): Promise<Verdict> {
   const client = api();
-  const wanted = set.objects.map((object) => lineOf(refOf(object)));
-  const all = [inventory(set.name, wanted), ...set.objects].map((object) => creation(object));
+  const fresh = set.objects.map((object) => ({ ref: refOf(object), found: false }));
+  const all = [recordOf(set.name, fresh), ...set.objects].map((object) => creation(object));
   if (client === null) return verdictOf(all);
   try {
-    const listed = await inventoryOf(client, set.name);
+    const before = await readRecord(client, set.name);
     const compared = await Promise.all(set.objects.map((object) => compare(client, object)));
-    const refused = compared.flatMap((found) => (typeof found === 'string' ? [found] : []));
+    const refused = compared.flatMap((one) => one.refused ?? []);
     if (refused.length > 0) return { standing: 'blocked', reasons: refused, changes: [] };
-    const changes = compared.filter(
-      (found): found is ObjectChange => found !== null && typeof found !== 'string',
+    const changes = compared.flatMap(({ change }) => change ?? []);
+    const wanted = await recordedAs(client, compared, before);
+    const deletions = await staleOf(
+      client,
+      [...(before?.values() ?? [])],
+      [...set.objects, ...(set.elsewhere ?? [])],
     );
-    const deletions = await staleOf(client, listed ?? [], wanted);
-    const known = new Set(listed);
-    if (listed === null || wanted.some((line) => !known.has(line))) {
-      const lines = [...wanted, ...deletions.map((change) => lineOf(refOfChange(change)))];
-      const record = inventory(set.name, lines);
+    if (before === null || wanted.some(({ ref }) => !before.has(identityOf(ref)))) {
+      const leaving = deletions.map((change) => ({ ref: refOfChange(change), found: false }));
+      const record = recordOf(set.name, [...wanted, ...leaving]);
       const reason = `${placeOf(record)} has to name them`;
-      changes.unshift({ ...creation(record), ...(listed === null ? {} : { op: 'update' }), reason });
+      changes.unshift({ ...creation(record), ...(before === null ? {} : { op: 'update' }), reason });
     }
     return verdictOf([...changes, ...deletions]);
   } catch (error) {
@@ -79,14 +73,6 @@ export async function objectSetVerdict({ api }: Pick<PhaseContext, 'api'>, set: 
   }
 }
 
-/** Lines of what keelson has made for a set; null where it has made nothing. */
-async function inventoryOf(client: ClusterClient, set: string): Promise<string[] | null> {
-  const found = await client.get(inventoryRef(set));
-  if (found === null) return null;
-  const text = (found.data as { objects?: string } | undefined)?.objects ?? '';
-  return text.split('\n').filter((line) => line !== '');
-}
-
 const refOfChange = ({ apiVersion, objectKind, namespace, name }: ObjectChange): ObjectRef => ({
   apiVersion,
   kind: objectKind,
@@ -94,59 +80,73 @@ const refOfChange = ({ apiVersion, objectKind, namespace, name }: ObjectChange):
   ...(namespace === '' ? {} : { namespace }),
 });
 
-/** Deletions of what was made and is not wanted any more, the last made first. */
+/** Deletions of what keelson made and nobody wants any more, the last made first. */
 async function staleOf(
   client: ClusterClient,
-  listed: readonly string[],
-  wanted: readonly string[],
+  recorded: readonly Recorded[],
+  wanted: readonly KubeObject[],
 ): Promise<ObjectChange[]> {
-  const keep = new Set(wanted);
+  const keep = new Set(wanted.map((object) => identityOf(refOf(object))));
   const found = await Promise.all(
-    listed
-      .filter((line) => !keep.has(line))
+    recorded
+      .filter((one) => !one.found && !keep.has(identityOf(one.ref)))
       .toReversed()
-      .map(async (line): Promise<ObjectChange | null> => {
-        const ref = parseLine(line);
-        const live = await client.get(ref);
-        if (live === null || live.metadata.deletionTimestamp !== undefined) return null;
-        const place = placeOf(live);
-        return {
-          kind: 'object',
-          op: 'delete',
-          apiVersion: ref.apiVersion,
-          objectKind: ref.kind,
-          namespace: ref.namespace ?? '',
-          name: ref.name,
-          reason: `${place} is not in the file any more`,
-        };
-      }),
+      .map(({ ref }) => deletionOf(client, ref)),
   );
   return found.filter((change) => change !== null);
 }
 
-/** The change of one object, null where there is none, or why the server refuses it. */
-async function compare(client: ClusterClient, object: KubeObject): Promise<ObjectChange | string | null> {
+async function deletionOf(client: ClusterClient, ref: ObjectRef): Promise<ObjectChange | null> {
+  const live = await client.get(ref);
+  if (live === null || live.metadata.deletionTimestamp !== undefined || isSomebodyElses(live)) return null;
+  const place = placeOf(live);
+  return {
+    kind: 'object',
+    op: 'delete',
+    apiVersion: ref.apiVersion,
+    objectKind: ref.kind,
+    namespace: ref.namespace ?? '',
+    name: ref.name,
+    reason: `${place} is not in the file any more`,
+  };
+}
+
+async function compare(client: ClusterClient, object: KubeObject): Promise<Comparison> {
   const live = await client.get(refOf(object));
-  if (live === null) return creation(object);
+  if (live === null) return { object, live, change: creation(object) };
   let after: KubeObject;
   try {
     after = await client.apply(object, { dryRun: true });
   } catch (error) {
     const status = statusOf(error);
-    if (status === 404) return creation(object);
+    if (status === 404) return { object, live, change: creation(object) };
     if (status !== 400 && status !== 422) throw error;
-    return `${placeOf(object)} is refused: ${error instanceof Error ? error.message : String(error)}`;
+    const said = error instanceof Error ? error.message : String(error);
+    if (isFinishedKind(object) && said.includes('field is immutable'))
+      return { object, live, change: replacement(object) };
+    return { object, live, change: null, refused: `${placeOf(object)} is refused: ${said}` };
   }
-  if (stable(live) === stable(after)) return null;
+  if (stable(live) === stable(after)) return { object, live, change: null };
   const place = placeOf(object);
   const [before, then] = isSecret(object) ? maskedPair(live, after) : [live, after];
+  const diff = unifiedDiff(place, stable(before), stable(then));
   return {
-    ...creation(object),
-    op: 'update',
-    diff: unifiedDiff(place, stable(before), stable(then)),
-    reason: `${place} differs`,
+    object,
+    live,
+    change: { ...creation(object), op: 'update', diff, reason: `${place} differs` },
   };
 }
+
+/** A Job's template can't be changed, and nothing is lost with an old one. */
+const isFinishedKind = ({ apiVersion, kind }: KubeObject): boolean =>
+  kind === 'Job' && apiVersion.startsWith('batch/');
+
+const replacement = (object: KubeObject): ObjectChange => ({
+  ...creation(object),
+  op: 'update',
+  replaces: true,
+  reason: `${placeOf(object)} differs where it can't be changed: it is deleted and made again`,
+});
 
 /** An object as text, without what every write changes and what controllers report. */
 function stable({ metadata, status: _status, ...rest }: KubeObject): string {

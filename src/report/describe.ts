@@ -24,7 +24,7 @@ export function describeChange(change: Change): string {
     case 'image':
       return `+ image ${change.reference} (${bytes(change.size)})`;
     case 'object':
-      return `${SIGN[change.op]} ${change.objectKind} ${change.namespace === '' ? '' : `${change.namespace}/`}${change.name}`;
+      return `${SIGN[change.op]} ${change.objectKind} ${change.namespace === '' ? '' : `${change.namespace}/`}${change.name}${change.replaces === true ? ' (deleted and made again)' : ''}`;
     case 'action':
       return `! ${change.summary}${flags}`;
   }

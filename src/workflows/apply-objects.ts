@@ -1,4 +1,4 @@
-import type { KubeObject } from '../cluster/client.js';
+import { type ClusterClient, type KubeObject, refOf } from '../cluster/client.js';
 import type { ObjectChange } from '../engine/types.js';
 import { waitUntil } from '../engine/wait.js';
 import { KeelsonError, toKeelsonError } from '../errors/keelson-error.js';
@@ -30,6 +30,14 @@ async function objectOf(context: PhaseContext, change: ObjectChange): Promise<Ku
   throw new KeelsonError('BUG', `unknown secret artefact ${artefact}`);
 }
 
+/** True once no such object is there; one that is there is deleted. */
+async function isGone(client: ClusterClient, object: KubeObject): Promise<boolean> {
+  const live = await client.get(refOf(object));
+  if (live === null) return true;
+  if (live.metadata.deletionTimestamp === undefined) await client.remove(refOf(object));
+  return false;
+}
+
 async function applyOne(context: PhaseContext, change: ObjectChange): Promise<void> {
   // A young API server answers 403 or 404 until its own roles and namespaces are there.
   await waitUntil(
@@ -44,7 +52,12 @@ async function applyOne(context: PhaseContext, change: ObjectChange): Promise<vo
             ...(change.namespace === '' ? {} : { namespace: change.namespace }),
             name: change.name,
           });
-        else await client.apply(await objectOf(context, change));
+        else {
+          const object = await objectOf(context, change);
+          if (change.replaces === true && !(await isGone(client, object)))
+            return { met: false, state: 'the one before is being deleted' };
+          await client.apply(object);
+        }
         return { met: true, state: '' };
       } catch (thrown) {
         const error = toKeelsonError(thrown);

@@ -10,8 +10,9 @@ import { pauseImage } from '../manifests/image-names.js';
 import { kubeProxyObjects } from '../manifests/kube-proxy.js';
 import { renderStaticPods } from '../manifests/render.js';
 import { hostTools } from '../phases/host-tools.js';
+import { type Rendering, rendering } from './addons/rendering.js';
 import { patchesOf } from './patches.js';
-import { addonObjects, carriedBy, networkObjects } from './user-objects.js';
+import { addonObjects, networkObjects } from './user-objects.js';
 
 /** Something that a cluster file needs and a bundle lacks. */
 export interface Lacking {
@@ -33,12 +34,17 @@ const FLANNEL = ['flannel', 'bridge', 'host-local', 'portmap'];
  * mentions, every program of its hosts' roles, the version, the architecture of hosts that state theirs, and where
  * `spec.preparation.packages` is `install` the packages that a host may lack, for each distribution that the bundle
  * has any for. Hosts that state no architecture have the bundle's main one.
+ * @param options.cacheDir keelson's cache, for charts and the programs that render them
  * @throws CONFIG for patches that do not apply and manifests that can't be read
  */
 export async function lackingFor(
   config: ClusterConfig,
   bundle: Bundle,
-  signal: AbortSignal = new AbortController().signal,
+  {
+    signal = new AbortController().signal,
+    cacheDir,
+    note = () => undefined,
+  }: { signal?: AbortSignal; cacheDir?: string; note?: (text: string) => void } = {},
 ): Promise<Lacking[]> {
   const lacking = new Map<string, Lacking & { neededBy: string[] }>();
   const lacks = (kind: Lacking['kind'], name: string, user: string) => {
@@ -60,10 +66,11 @@ export async function lackingFor(
       if (!programs.has(name)) lacks('program', name, host.name);
     for (const name of lackingPackages(config, own)) lacks('host package', name, host.name);
   }
+  const renderer = rendering({ kubernetesVersion, bundle: () => bundle, cacheDir, note, signal });
   const architectures = new Map<Role, Set<Architecture>>();
   for (const { role, architecture = bundle.lock.architecture } of presentHosts(config))
     architectures.set(role, (architectures.get(role) ?? new Set()).add(architecture));
-  for (const { role, reference, user } of await mentionedImages(config, bundle, signal)) {
+  for (const { role, reference, user } of await mentionedImages(config, bundle, renderer)) {
     for (const architecture of architectures.get(role) ?? []) {
       const own = bundleFor(bundle, architecture);
       if (own === null) continue;
@@ -107,8 +114,7 @@ function programsOf(config: ClusterConfig, role: Role): string[] {
 }
 
 /** Every image that a manifest mentions, with a role of a host that needs it. */
-async function mentionedImages(config: ClusterConfig, bundle: Bundle, signal: AbortSignal) {
-  const carried = carriedBy(() => bundle);
+async function mentionedImages(config: ClusterConfig, bundle: Bundle, renderer: Rendering) {
   const mentioned: { role: Role; reference: string; user: string }[] = [];
   const patches = await patchesOf(config);
   for (const host of presentHosts(config)) {
@@ -143,8 +149,8 @@ async function mentionedImages(config: ClusterConfig, bundle: Bundle, signal: Ab
           ] as [string, unknown],
         ]
       : []),
-    ['the pod network', await networkObjects(config, signal, carried)],
-    ...[...(await addonObjects(config, signal, carried))].map(([name, objects]): [string, unknown] => [
+    ['the pod network', await networkObjects(config, renderer)],
+    ...[...(await addonObjects(config, renderer))].map(([name, objects]): [string, unknown] => [
       `the add-on ${name}`,
       objects,
     ]),

@@ -2,7 +2,7 @@ import type { Bundle } from '../bundle/bundle.js';
 import { qualifiedReference } from '../bundle/registry/reference.js';
 import { addExtras } from '../bundle/upstream/extras.js';
 import type { PullOptions } from '../bundle/upstream/pull-context.js';
-import type { ClusterConfig, ManifestSource } from '../config/types.js';
+import type { ClusterConfig, ObjectSource } from '../config/types.js';
 import { lackingFor } from './bundle-complete.js';
 
 /**
@@ -18,12 +18,13 @@ export async function addForCluster(
   const manifests = sourcesOf(config).flatMap((source) => ('url' in source ? [source] : []));
   // Manifests first: what is in them says which images are wanted.
   const known = manifests.length === 0 ? bundle : await addExtras(bundle, { images: [], manifests }, options);
-  const lacking = await lackingFor(config, known, options.signal);
+  const { cacheDir, signal } = options;
+  const lacking = await lackingFor(config, known, { cacheDir, ...(signal === undefined ? {} : { signal }) });
   const images = lacking.filter(({ kind }) => kind === 'image').map(({ name }) => qualifiedReference(name));
   return images.length === 0 ? known : addExtras(known, { images, manifests: [] }, options);
 }
 
-function sourcesOf({ spec }: ClusterConfig): ManifestSource[] {
+function sourcesOf({ spec }: ClusterConfig): ObjectSource[] {
   const { network, addons } = spec;
   const own =
     network.plugin === 'manifest' ? network.manifests : network.plugin === 'calico' ? [network.manifest] : [];

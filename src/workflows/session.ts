@@ -18,6 +18,7 @@ import { CA_CERTIFICATE_ARTEFACT } from '../phases/join/nodes.js';
 import { memberView } from '../phases/member-view.js';
 import { REGISTRY_ARTEFACT } from '../phases/runtime/registries.js';
 import { type AuthorityKey, trustStore } from '../phases/trust-store.js';
+import { rendering } from './addons/rendering.js';
 import { applyObjects } from './apply-objects.js';
 import { openClusterBundle } from './cluster-bundle.js';
 import { connectCluster } from './connect.js';
@@ -27,7 +28,7 @@ import type { OnlineOptions } from './online-bundle.js';
 import { patchesOf } from './patches.js';
 import { registryFiles } from './registry-files.js';
 import { configDigest } from './saved-plan.js';
-import { addonObjects, carriedBy, networkObjects } from './user-objects.js';
+import { addonObjects, networkObjects } from './user-objects.js';
 
 export interface SessionOptions extends OnlineOptions {
   config: ClusterConfig;
@@ -118,6 +119,13 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       if (host === undefined) throw new KeelsonError('BUG', `no connection to ${name}`);
       return host;
     };
+    const renderer = rendering({
+      kubernetesVersion: config.cluster.kubernetesVersion,
+      bundle: () => orNull(bundle),
+      cacheDir: options.bundleCache,
+      note: (text) => emit({ type: 'note', host: '', level: 'info', text }),
+      signal,
+    });
     const context: PhaseContext = {
       config,
       get bundle() {
@@ -131,8 +139,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       patches,
       etcdClient,
       registryFiles: registries,
-      networkObjects: once(() => networkObjects(config, signal, carriedBy(bundle))),
-      addonObjects: once(() => addonObjects(config, signal, carriedBy(bundle))),
+      networkObjects: once(() => networkObjects(config, renderer)),
+      addonObjects: once(() => addonObjects(config, renderer)),
       certificateKey: options.certificateKey ?? null,
       emit,
       now,
@@ -253,6 +261,16 @@ function once<T>(load: () => Promise<T>): () => Promise<T> {
     loaded ??= load();
     return loaded;
   };
+}
+
+/** Null for a bundle that nobody insisted on and that can't be had. */
+function orNull(bundle: () => Bundle): Bundle | null {
+  try {
+    return bundle();
+  } catch (error) {
+    if (error instanceof KeelsonError) return null;
+    throw error;
+  }
 }
 
 /** The value once it is there; with `later` a failure is thrown only when it is asked for. */

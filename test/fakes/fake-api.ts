@@ -56,8 +56,13 @@ export function createFakeApi(...initial: KubeObject[]): FakeApi {
         .map((object) => structuredClone(object));
     },
     apply: async (object, options) => {
-      if (options?.dryRun !== true) put(object);
-      return structuredClone(object);
+      // As the API server does: who applied nothing but a name manages nothing.
+      const { apiVersion: _1, kind: _2, metadata, ...fields } = object;
+      const named = Object.keys(fields).length + Object.keys(metadata).length > 2;
+      const managedFields = named ? [{ manager: 'keelson', operation: 'Apply' }] : [];
+      const applied = { ...object, metadata: { ...object.metadata, managedFields } };
+      if (options?.dryRun !== true) put(applied);
+      return structuredClone(applied);
     },
     patch: async (ref: ObjectRef, patch) => {
       calls.push(`PATCH ${pathOf(ref)}`);

@@ -96,14 +96,34 @@ describe.skipIf(!existsSync(CALICO))('Calico on a real API server (KEELSON_TEST_
     expect(left).toEqual([]);
   });
 
-  it('goes from vxlan to mixed with BGP, its peers and an AS number, as the plan said', async () => {
+  it.each([
+    ['bgp', 'Never Never'],
+    ['ipip', 'Never Always'],
+    ['mixed, encapsulation: ipip', 'Never CrossSubnet'],
+    ['mixed', 'CrossSubnet Never'],
+  ])('has all of it accepted with mode %s too', async (mode, pool) => {
+    await setNetwork(lab, `{plugin: calico, calico: {manifest: {file: ${CALICO}}, mode: ${mode}}}`);
+    await apply();
+    expect(
+      await get(
+        lab,
+        "ippools.crd.projectcalico.org default-ipv4-ippool -o jsonpath='{.spec.vxlanMode} {.spec.ipipMode}'",
+      ),
+    ).toBe(pool);
+    const { tasks } = JSON.parse(await succeed('plan', '-c', lab.clusterFile, '-o', 'json')) as {
+      tasks: { phase: string; changes: unknown[] }[];
+    };
+    expect(tasks.find(({ phase }) => phase === 'network/manifest')?.changes).toEqual([]);
+  });
+
+  it('has BGP with a filter, a peer with a password and an AS number, as the plan said', async () => {
     await setNetwork(
       lab,
-      `{plugin: calico, calico: {manifest: {file: ${CALICO}}, mode: mixed, bgp: {asNumber: 64513, peers: [{name: rack1, address: 10.88.0.1, asNumber: 65000}], advertise: {clusterIPs: [10.96.0.0/12]}}, felix: {logSeverityScreen: Warning}}}`,
+      `{plugin: calico, calico: {manifest: {file: ${CALICO}}, mode: mixed, bgp: {asNumber: 64513, filters: [{name: own, exportV4: [{action: Reject, cidr: 10.9.0.0/16, matchOperator: In, source: RemotePeers}]}], peers: [{name: rack1, address: 10.88.0.1, asNumber: 65000, filters: [own], passwordSecret: {name: bgp, key: rack1}}], advertise: {clusterIPs: [10.96.0.0/12]}}, felix: {logSeverityScreen: Warning}}}`,
     );
     const plan = await succeed('plan', '-c', lab.clusterFile);
-    expect(plan).toContain('~ IPPool default-ipv4-ippool');
     expect(plan).toContain('+ BGPPeer rack1');
+    expect(plan).toContain('+ BGPFilter own');
     await apply();
     expect(
       await get(lab, "ippools.crd.projectcalico.org default-ipv4-ippool -o jsonpath='{.spec.vxlanMode}'"),
@@ -111,6 +131,16 @@ describe.skipIf(!existsSync(CALICO))('Calico on a real API server (KEELSON_TEST_
     expect(
       await get(lab, "bgpconfigurations.crd.projectcalico.org default -o jsonpath='{.spec.asNumber}'"),
     ).toBe('64513');
+    const reader = 'system:serviceaccount:kube-system:calico-node';
+    const may = (secret: string) =>
+      onNode(
+        lab,
+        'cp1',
+        `${CONTROL_PLANE_KUBECTL} -n kube-system auth can-i get secret/${secret} --as ${reader}`,
+        [0, 1],
+      );
+    expect((await may('bgp')).trim()).toBe('yes');
+    expect((await may('other')).trim()).toBe('no');
     await setNetwork(lab, `{plugin: calico, calico: {manifest: {file: ${CALICO}}, mode: vxlan}}`);
     await apply();
     expect(await get(lab, 'bgppeers.crd.projectcalico.org -o name')).toBe('');

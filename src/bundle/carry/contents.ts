@@ -27,8 +27,8 @@ export function carriedBlobs(lock: BundleLock): CarriedBlob[] {
       entry: `blobs/sha256/${sha256}${compressed ? '.br' : ''}`,
     });
   };
-  for (const { files, hostPackages = [] } of locksByArchitecture(lock)) {
-    for (const { sha256, size } of files) add(sha256, size, true);
+  for (const { files, tools = [], hostPackages = [] } of locksByArchitecture(lock)) {
+    for (const { sha256, size } of [...files, ...tools]) add(sha256, size, true);
     for (const { sha256, size } of hostPackages) add(sha256, size, false);
   }
   for (const { sha256, size } of lock.manifests ?? []) add(sha256, size, true);

@@ -1,4 +1,6 @@
+import { TOOLS, type ToolName } from '../../bundle/helm.js';
 import { isArchiveName } from '../../bundle/open.js';
+import { KeelsonError } from '../../errors/keelson-error.js';
 import { buildBundleWithProgress } from '../build-bundle.js';
 import {
   ARCHIVE_OPTIONS,
@@ -34,6 +36,11 @@ export const command = defineCommand({
       description: 'bundle directory (default: in the cache), or a file to carry, FILE.tar',
       kind: 'string',
     },
+    with: {
+      flags: '--with <names>',
+      description: `programs for the operator's machine too: ${TOOLS.join(', ')} (which renders charts of spec.addons)`,
+      kind: 'string',
+    },
     ...HOST_PACKAGES_OPTION,
     ...ARCHIVE_OPTIONS,
     installTools: {
@@ -45,6 +52,7 @@ export const command = defineCommand({
   run: async ({ options, io, global }) => {
     const config = options.config === undefined ? null : await clusterConfig(options.config, io);
     const version = versionOption(options.kubernetesVersion, config);
+    const tools = toolsNamed(options.with);
     const archive = options.out !== undefined && isArchiveName(options.out) ? options.out : undefined;
     requireArchive(archive, options);
     const target = archive === undefined ? null : await archiveTarget({ ...options, out: archive }, io);
@@ -53,7 +61,7 @@ export const command = defineCommand({
         ? bundleDir(io, version)
         : await outputDirectory(options.out, io);
     const built = await buildBundleWithProgress(
-      { kubernetesVersion: version, outDir, installMissing: options.installTools },
+      { kubernetesVersion: version, outDir, installMissing: options.installTools, tools },
       io,
       global,
     );
@@ -64,3 +72,17 @@ export const command = defineCommand({
     return { data: { dir: bundle.dir, lock: bundle.lock }, text: `${bundle.dir}\n` };
   },
 });
+
+/** Names with commas between. @throws USAGE for what there is no such program of */
+function toolsNamed(names: string | undefined): ToolName[] {
+  return (names ?? '')
+    .split(',')
+    .filter((name) => name !== '')
+    .map((name) => {
+      const tool = TOOLS.find((known) => known === name);
+      if (tool !== undefined) return tool;
+      throw new KeelsonError('USAGE', `--with ${name}: there is no such program`, {
+        hint: `there are ${TOOLS.join(', ')}`,
+      });
+    });
+}

@@ -38,5 +38,9 @@ function contents(lock: BundleLock, index: number): string {
       image.digest.slice(0, 23),
     ]),
   );
-  return `\n${index === 0 ? '' : `${lock.architecture}\n`}${files}\n${images}`;
+  const tools = (lock.tools ?? []).map(
+    ({ name, version, size }) => `${name} ${version} for the operator's machine, ${bytes(size)}\n`,
+  );
+  const more = tools.length === 0 ? '' : `\n${tools.join('')}`;
+  return `\n${index === 0 ? '' : `${lock.architecture}\n`}${files}\n${images}${more}`;
 }

@@ -8,6 +8,7 @@ import { KeelsonError } from '../../errors/keelson-error.js';
 import { bytes } from '../../report/table.js';
 import { lackingFor, leavesPackagesToRepositories } from '../../workflows/bundle-complete.js';
 import { bundlePath, keysOption, PUBLIC_KEY_OPTION } from '../bundle-options.js';
+import { cacheDir } from '../cache.js';
 import { clusterConfig } from '../cluster-options.js';
 import type { CliIO } from '../command.js';
 import { defineCommand } from '../command.js';
@@ -30,7 +31,11 @@ export const command = defineCommand({
     if (signedBy !== null) lines.push(`signed by ${signedBy}`);
     if (options.config !== undefined) {
       const config = await clusterConfig(options.config, io);
-      const lacking = await lackingFor(config, bundle, io.stop);
+      const lacking = await lackingFor(config, bundle, {
+        signal: io.stop,
+        cacheDir: cacheDir(io),
+        note: (text) => io.stderr.write(`keelson: ${text}\n`),
+      });
       if (lacking.length > 0)
         throw new KeelsonError(
           'BUNDLE',

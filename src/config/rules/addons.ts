@@ -1,5 +1,5 @@
 import { didYouMean, nearest } from '../suggest.js';
-import { problemOf } from './manifest-source.js';
+import { objectProblemOf } from './manifest-source.js';
 import type { Rule } from './rule.js';
 
 /** Names of add-ons are unique, their needs are there and go round in no circle. */
@@ -11,7 +11,7 @@ export const addons: Rule = ({ Cluster }, report) => {
     if (names.indexOf(name) < index)
       report('Cluster', [...at, 'name'], `${name} is also the name of the add-on before`);
     for (const [i, source] of manifests.entries()) {
-      const problem = problemOf(source);
+      const problem = objectProblemOf(source);
       if (problem !== null) report('Cluster', [...at, 'manifests', i], problem);
     }
     for (const [i, need] of needs.entries()) {

@@ -1,5 +1,7 @@
+import { familyOf } from '../cidr.js';
 import type { ClusterInput } from '../schema/cluster.js';
-import { problemOf } from './manifest-source.js';
+import { didYouMean, nearest } from '../suggest.js';
+import { objectProblemOf, problemOf } from './manifest-source.js';
 import type { Rule } from './rule.js';
 
 type NetworkInput = NonNullable<ClusterInput['spec']['network']>;
@@ -71,11 +73,44 @@ export const calico: Rule = ({ Cluster, ClusterConfiguration }, report) => {
       [...at, 'calico', 'bgp', 'nodeToNodeMesh'],
       'without the mesh and without peers no node learns of the others: all stay Ready, and pods are not reached',
     );
+  if (bgp !== undefined) calicoFilters(bgp, [...at, 'calico', 'bgp'], report);
   if (ClusterConfiguration !== undefined && !ClusterConfiguration.networking?.podSubnet) {
     const message = 'required by calico: add podSubnet: 10.244.0.0/16, or another range that is free';
     report('ClusterConfiguration', ['networking', 'podSubnet'], message);
   }
 };
+
+type BgpInput = NonNullable<NonNullable<NetworkInput['calico']>['bgp']>;
+
+/** Peers name filters that are there; a filter's ranges are of the family of its list, and say how they compare. */
+function calicoFilters(
+  { peers = [], filters = [] }: BgpInput,
+  at: readonly (string | number)[],
+  report: Parameters<Rule>[1],
+): void {
+  const names = filters.map(({ name }) => name);
+  for (const [i, peer] of peers.entries())
+    for (const [j, filter] of (peer.filters ?? []).entries())
+      if (!names.includes(filter))
+        report(
+          'Cluster',
+          [...at, 'peers', i, 'filters', j],
+          `there is no filter ${filter}${didYouMean(nearest(filter, names))}`,
+        );
+  for (const [i, filter] of filters.entries()) {
+    const here = [...at, 'filters', i];
+    if (names.indexOf(filter.name) < i)
+      report('Cluster', [...here, 'name'], `${filter.name} is also the name of a filter before`);
+    for (const list of ['exportV4', 'importV4', 'exportV6', 'importV6'] as const)
+      for (const [j, { cidr, matchOperator }] of (filter[list] ?? []).entries()) {
+        const family = list.endsWith('V6') ? 6 : 4;
+        if ((cidr === undefined) !== (matchOperator === undefined))
+          report('Cluster', [...here, list, j], 'cidr and matchOperator go together');
+        else if (cidr !== undefined && familyOf(cidr.split('/')[0] ?? '') !== family)
+          report('Cluster', [...here, list, j, 'cidr'], `${cidr} is no range of IPv${family}`);
+      }
+  }
+}
 
 export const networkManifests: Rule = ({ Cluster }, report) => {
   const network = Cluster?.spec.network;
@@ -85,7 +120,7 @@ export const networkManifests: Rule = ({ Cluster }, report) => {
     report('Cluster', ['spec', 'network', 'plugin'], message);
   }
   for (const [i, source] of (network.manifests ?? []).entries()) {
-    const problem = problemOf(source);
+    const problem = objectProblemOf(source);
     if (problem !== null) report('Cluster', ['spec', 'network', 'manifests', i], problem);
   }
 };

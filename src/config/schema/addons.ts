@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { checkDnsName, duration, required } from './common.js';
-import { manifestSource } from './manifest-source.js';
+import { objectSource } from './manifest-source.js';
 
 /** What runs in the cluster beside Kubernetes and its network. */
 export const addons = z
@@ -9,7 +9,7 @@ export const addons = z
       name: required(checkDnsName).describe(
         'Unique among the add-ons; what is made for it is remembered under it.',
       ),
-      manifests: z.array(manifestSource).min(1).describe('What is applied, in this order.'),
+      manifests: z.array(objectSource).min(1).describe('What is applied, in this order.'),
       needs: z
         .array(required(checkDnsName))
         .optional()

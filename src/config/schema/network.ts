@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { familyOf } from '../cidr.js';
 import { type Check, checkDnsName, checkSubnets, port, required } from './common.js';
-import { manifestSource } from './manifest-source.js';
+import { manifestSource, objectSource } from './manifest-source.js';
 
 export const checkInterface: Check = (value) =>
   /^[^\s/:"]{1,15}$/.test(value) ? undefined : `"${value}" is no name of a network interface`;
@@ -48,7 +48,33 @@ const calicoPeer = z.strictObject({
       key: required(() => undefined).describe('Its key.'),
     })
     .optional()
-    .describe('Password of the session.'),
+    .describe('Password of the session; calico-node is allowed to read that Secret.'),
+  filters: z
+    .array(required(checkDnsName))
+    .optional()
+    .describe('Names of bgp.filters, which routes to and from it go through.'),
+});
+
+const filterRule = z.strictObject({
+  action: z
+    .enum(['Accept', 'Reject'])
+    .describe('What happens to a route that it fits; the first rule decides.'),
+  cidr: required(checkSubnets).optional().describe('Range that the route is compared with.'),
+  matchOperator: z
+    .enum(['Equal', 'NotEqual', 'In', 'NotIn'])
+    .optional()
+    .describe('How it is compared; goes with cidr.'),
+  source: z.literal('RemotePeers').optional().describe('Only routes that other peers have sent.'),
+  interface: required(checkInterface).optional().describe('Only routes over this interface.'),
+});
+const filterRules = (what: string) => z.array(filterRule).min(1).optional().describe(what);
+
+const calicoFilter = z.strictObject({
+  name: required(checkDnsName).describe('Name of the BGPFilter.'),
+  exportV4: filterRules('IPv4 routes that are sent.'),
+  importV4: filterRules('IPv4 routes that are taken.'),
+  exportV6: filterRules('IPv6 routes that are sent.'),
+  importV6: filterRules('IPv6 routes that are taken.'),
 });
 
 const calico = z
@@ -84,6 +110,7 @@ const calico = z
         asNumber: asNumber.optional().describe("AS number of the nodes; default Calico's 64512."),
         nodeToNodeMesh: z.boolean().optional().describe('Every node peers with every other; default true.'),
         peers: z.array(calicoPeer).optional().describe('Routers to exchange routes with.'),
+        filters: z.array(calicoFilter).optional().describe('BGPFilters that peers name.'),
         advertise: z
           .strictObject({
             clusterIPs: ranges('Ranges of cluster IPs.'),
@@ -139,10 +166,6 @@ export const network = z
       .optional()
       .describe('flannel: regular expression of the name or address of that interface.'),
     calico: calico.optional(),
-    manifests: z
-      .array(manifestSource)
-      .min(1)
-      .optional()
-      .describe('manifest: what is applied, in this order.'),
+    manifests: z.array(objectSource).min(1).optional().describe('manifest: what is applied, in this order.'),
   })
   .describe('Pod network; default flannel with vxlan.');

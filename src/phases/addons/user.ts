@@ -7,7 +7,8 @@ import { KeelsonError, toKeelsonError } from '../../errors/keelson-error.js';
 import { ADDONS, API, NETWORK, NODES } from '../artefacts.js';
 import { defineClusterPhase, type PhaseContext } from '../context.js';
 import { withPodEvidence } from '../evidence.js';
-import { inventoryRef, objectSetVerdict } from '../object-set.js';
+import { inventoryRef, recordNames } from '../object-record.js';
+import { objectSetVerdict } from '../object-set.js';
 import { unreadyWorkloads } from './workloads.js';
 
 /** The set of objects of an add-on. */
@@ -35,11 +36,12 @@ export const userAddons = defineClusterPhase({
   provides: [],
   check: async (context) => {
     const objects = await context.addonObjects();
+    const elsewhere = [...[...objects.values()].flat(), ...(await context.networkObjects())];
     const verdicts = await Promise.all([
       ...inOrderOfNeeds(context.config.spec.addons).map((addon) =>
-        addonVerdict(context, addon, objects.get(addon.name) ?? []),
+        addonVerdict(context, addon, objects.get(addon.name) ?? [], elsewhere),
       ),
-      removedVerdict(context),
+      removedVerdict(context, elsewhere),
     ]);
     return together(verdicts);
   },
@@ -51,8 +53,9 @@ async function addonVerdict(
   context: PhaseContext,
   addon: AddonSpec,
   objects: readonly KubeObject[],
+  elsewhere: readonly KubeObject[],
 ): Promise<Verdict> {
-  const verdict = await objectSetVerdict(context, { name: setOf(addon.name), objects });
+  const verdict = await objectSetVerdict(context, { name: setOf(addon.name), objects, elsewhere });
   if (addon.waitMs === 0 || verdict.standing === 'blocked') return verdict;
   const wait: ActionChange = {
     kind: 'action',
@@ -75,8 +78,8 @@ async function unreadyOf({ api }: PhaseContext, objects: readonly KubeObject[]):
   }
 }
 
-/** Deletion of what add-ons have made that are not in the file any more. */
-async function removedVerdict(context: PhaseContext): Promise<Verdict> {
+/** Deletion of what add-ons have made that are not in the file any more, but for what others have taken over. */
+async function removedVerdict(context: PhaseContext, elsewhere: readonly KubeObject[]): Promise<Verdict> {
   const client = context.api();
   if (client === null) return SATISFIED;
   const named = new Set(context.config.spec.addons.map(({ name }) => inventoryRef(setOf(name)).name));
@@ -84,7 +87,7 @@ async function removedVerdict(context: PhaseContext): Promise<Verdict> {
     .filter((record) => !named.has(record))
     .map(async (record): Promise<Verdict> => {
       const set = record.slice(inventoryRef('').name.length);
-      const { changes } = await objectSetVerdict(context, { name: set, objects: [] });
+      const { changes } = await objectSetVerdict(context, { name: set, objects: [], elsewhere });
       const { apiVersion, kind, namespace, name } = inventoryRef(set);
       const reason = `the add-on ${record.slice(PREFIX.length)} is not in the file any more`;
       return {
@@ -102,8 +105,7 @@ async function removedVerdict(context: PhaseContext): Promise<Verdict> {
 /** Names of the records of what add-ons have made; none before there is an API. */
 async function recordsIn(client: ClusterClient): Promise<string[]> {
   try {
-    const maps = await client.list('/api/v1/namespaces/kube-system/configmaps');
-    return maps.map(({ metadata }) => metadata.name).filter((name) => name.startsWith(PREFIX));
+    return (await recordNames(client)).filter((name) => name.startsWith(PREFIX));
   } catch (error) {
     if (error instanceof KeelsonError && error.code === 'CONNECTION') return [];
     throw error;

@@ -4,7 +4,7 @@ import { KeelsonError } from '../../errors/keelson-error.js';
 import { FLANNEL_DAEMON_SET, FLANNEL_NAMESPACE } from '../../manifests/flannel.js';
 import { API } from '../artefacts.js';
 import { defineClusterPhase } from '../context.js';
-import { inventoryRef } from '../object-set.js';
+import { inventoryRef } from '../object-record.js';
 import { MANIFEST_PLUGINS, networkSet } from './manifest.js';
 
 type Installed = 'flannel' | 'calico' | 'manifest';

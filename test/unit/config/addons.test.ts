@@ -25,6 +25,44 @@ describe('spec.addons', () => {
     ]);
   });
 
+  it('come from kustomizations and charts too, whose release has their name', () => {
+    const { spec } = parse(
+      withAddons(`    - name: web
+      manifests:
+        - kustomize: overlays/prod
+        - chart: {file: charts/web, namespace: shop, valuesFiles: [v.yaml], values: {a: {b: 1}}}
+        - chart: {repository: oci://r.example/charts, name: db, version: 1.2.3, sha256: ${'ab'.repeat(32)}, release: db, apiVersions: [x.io/v1]}
+`),
+    );
+    const plain = { namespace: 'default', valuesFiles: [], values: {}, apiVersions: [] };
+    expect(spec.addons[0]?.manifests).toEqual([
+      { kustomize: '/etc/keelson/overlays/prod' },
+      {
+        chart: {
+          ...plain,
+          from: { file: '/etc/keelson/charts/web' },
+          release: 'web',
+          namespace: 'shop',
+          valuesFiles: ['/etc/keelson/v.yaml'],
+          values: { a: { b: 1 } },
+        },
+      },
+      {
+        chart: {
+          ...plain,
+          from: {
+            repository: 'oci://r.example/charts',
+            name: 'db',
+            version: '1.2.3',
+            sha256: 'ab'.repeat(32),
+          },
+          release: 'db',
+          apiVersions: ['x.io/v1'],
+        },
+      },
+    ]);
+  });
+
   it.each([
     [
       'two of one name',
@@ -50,6 +88,26 @@ describe('spec.addons', () => {
       'a URL without digest',
       '    - {name: a, manifests: [{url: "https://x.example/a.yaml"}]}\n',
       'a URL needs sha256',
+    ],
+    [
+      'two sources in one',
+      '    - {name: a, manifests: [{file: a, kustomize: b}]}\n',
+      'give one of file, url, kustomize and chart',
+    ],
+    [
+      'a chart of a repository without digest',
+      '    - {name: a, manifests: [{chart: {repository: "https://x.example", name: a, version: 1.0.0}}]}\n',
+      'needs name, version and sha256',
+    ],
+    [
+      'a chart of no exact version',
+      '    - {name: a, manifests: [{chart: {repository: "https://x.example", name: a, version: "^1", sha256: 0}}]}\n',
+      'is no exact version such as 1.2.3',
+    ],
+    [
+      'a login in the URL of a repository',
+      '    - {name: a, manifests: [{chart: {repository: "https://me:secret@x.example"}}]}\n',
+      'no login here',
     ],
     ['no manifests', '    - {name: a, manifests: []}\n', /spec\.addons\[0\]\.manifests/],
   ])('are refused with %s', (_, addons, message) => {

@@ -231,7 +231,7 @@ const TABLE: Record<string, [text: string, lines: string[]][]> = {
       ),
       [
         '8:43 spec.network.manifests[0]: a URL needs sha256, so that what is applied is what you looked at: curl -L URL | sha256sum',
-        '8:75 spec.network.manifests[1]: give either file, or url with sha256',
+        '8:75 spec.network.manifests[1]: give one of file, url, kustomize and chart',
       ],
     ],
   ],

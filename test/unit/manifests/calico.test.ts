@@ -16,6 +16,7 @@ const CALICO: CalicoNetwork = {
   bgp: {
     nodeToNodeMesh: true,
     peers: [],
+    filters: [],
     advertise: { clusterIPs: [], externalIPs: [], loadBalancerIPs: [] },
   },
   felix: {},
@@ -128,7 +129,11 @@ describe('Calico', () => {
               asNumber: 65_000,
               nodeSelector: "rack == '1'",
               passwordSecret: { name: 'bgp', key: 'rack1' },
+              filters: ['own-only'],
             },
+          ],
+          filters: [
+            { name: 'own-only', exportV4: [{ action: 'Reject', cidr: '10.9.0.0/16', matchOperator: 'In' }] },
           ],
           advertise: { clusterIPs: ['10.96.0.0/12'], externalIPs: [], loadBalancerIPs: [] },
         },
@@ -145,7 +150,15 @@ describe('Calico', () => {
       asNumber: 65_000,
       nodeSelector: "rack == '1'",
       password: { secretKeyRef: { name: 'bgp', key: 'rack1' } },
+      filters: ['own-only'],
     });
+    expect(specOf(objects, 'BGPFilter', 'own-only')).toEqual({
+      exportV4: [{ action: 'Reject', cidr: '10.9.0.0/16', matchOperator: 'In' }],
+    });
+    const role = objects.find(({ kind, metadata }) => kind === 'Role' && metadata.name.startsWith('keelson'));
+    expect(role?.rules).toEqual([
+      { apiGroups: [''], resources: ['secrets'], resourceNames: ['bgp'], verbs: ['get', 'list', 'watch'] },
+    ]);
     expect(specOf(objects, 'FelixConfiguration', 'default')).toEqual({ logSeverityScreen: 'Warning' });
     expect(objects[0]?.data).toMatchObject({ veth_mtu: '1400' });
   });

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../../src/cluster/client.js';
-import { inventoryRef, objectSetVerdict } from '../../../src/phases/object-set.js';
+import { KeelsonError } from '../../../src/errors/keelson-error.js';
+import { inventoryRef } from '../../../src/phases/object-record.js';
+import { objectSetVerdict } from '../../../src/phases/object-set.js';
 import { applyObjects } from '../../../src/workflows/apply-objects.js';
 import { createFakeApi, type FakeApi } from '../../fakes/fake-api.js';
 import { fakeSession } from '../workflows/fixture.js';
@@ -109,5 +111,84 @@ describe('a set of objects', () => {
     expect(record).toMatchObject({ body: { data: { objects: expect.stringContaining('default a') } } });
     await apply(configMap('b'));
     expect(api.objects.has('/api/v1/namespaces/default/configmaps/a')).toBe(false);
+  });
+
+  it('leaves what was there before keelson came, though it held it to the file', async () => {
+    const { api, apply } = world();
+    api.put(configMap('theirs', { k: 'old' }));
+    await apply(configMap('theirs', { k: 'new' }), configMap('ours'));
+    expect(await listed(api)).toEqual(['v1 ConfigMap default theirs found', 'v1 ConfigMap default ours']);
+    await apply(configMap('third'));
+    const left = [...api.objects.keys()].map((path) => path.split('/').at(-1));
+    expect(left.sort()).toEqual(['keelson-objects-x', 'theirs', 'third']);
+  });
+
+  it('does not delete what somebody made anew under the name of what left', async () => {
+    const { api, apply, verdict } = world();
+    await apply(configMap('a'), configMap('b'));
+    await apply(configMap('b'));
+    const theirs = configMap('a');
+    const managedFields = [{ manager: 'kubectl-create', operation: 'Update' }];
+    api.put({ ...theirs, metadata: { ...theirs.metadata, managedFields } });
+    expect((await verdict(configMap('b'))).standing).toBe('satisfied');
+  });
+
+  it('deletes what has nothing but a name, and so has no manager', async () => {
+    const { api, apply } = world();
+    const namespace: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } };
+    await apply(namespace);
+    expect(api.objects.get('/api/v1/namespaces/shop')?.metadata.managedFields).toEqual([]);
+    await apply(configMap('a'));
+    expect(api.objects.has('/api/v1/namespaces/shop')).toBe(false);
+  });
+
+  it('keeps an object whose API version has changed', async () => {
+    const { apply, verdict } = world();
+    const budget = (apiVersion: string): KubeObject => ({ ...configMap('a'), kind: 'Job', apiVersion });
+    await apply(budget('batch/v1beta1'));
+    const { changes } = await verdict(budget('batch/v1'));
+    expect(changes.map((change) => change.kind === 'object' && change.op)).not.toContain('delete');
+  });
+
+  it('makes a Job again whose template differs, and refuses what else can’t be changed', async () => {
+    const { api } = world();
+    const refusing = {
+      ...api,
+      apply: async () => {
+        throw new KeelsonError('API', 'spec.template: field is immutable', { details: { status: 422 } });
+      },
+    };
+    const of = (kind: string, apiVersion: string): KubeObject => ({ ...configMap('a'), kind, apiVersion });
+    const verdictOf = (object: KubeObject) => {
+      api.put(object);
+      return objectSetVerdict({ api: () => refusing }, { name: 'x', objects: [object] });
+    };
+    const job = await verdictOf(of('Job', 'batch/v1'));
+    expect(job.changes).toContainEqual(expect.objectContaining({ op: 'update', replaces: true, name: 'a' }));
+    expect((await verdictOf(of('Deployment', 'apps/v1'))).standing).toBe('blocked');
+  });
+
+  it('deletes what is to be made again before it makes it', async () => {
+    const api = createFakeApi();
+    const old = { ...configMap('a', { k: 'old' }), kind: 'Job', apiVersion: 'batch/v1' };
+    api.put(old);
+    const order: string[] = [];
+    const watched = {
+      ...api,
+      remove: async (ref: Parameters<typeof api.remove>[0]) => {
+        order.push('remove');
+        await api.remove(ref);
+      },
+      apply: async (object: KubeObject) => {
+        order.push('apply');
+        return api.apply(object);
+      },
+    };
+    const body = { ...old, data: { k: 'new' } };
+    const change = { kind: 'object', op: 'update', replaces: true, reason: '', body } as const;
+    const ref = { apiVersion: 'batch/v1', objectKind: 'Job', namespace: 'default', name: 'a' };
+    const context = { ...fakeSession().context, api: () => watched };
+    await applyObjects(context, [{ ...change, ...ref }]);
+    expect(order).toEqual(['remove', 'apply']);
   });
 });

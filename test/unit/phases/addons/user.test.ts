@@ -111,6 +111,29 @@ describe('add-ons of the user', () => {
     expect((await check([addon('b')], { b: [configMap('three')] })).standing).toBe('satisfied');
   });
 
+  it('take over what an add-on made that has another name now, or gave up', async () => {
+    const { api, apply, check } = world();
+    const account = { ...configMap('one'), kind: 'ServiceAccount' };
+    await apply([addon('a'), addon('b')], {
+      a: [account, configMap('two')],
+      b: [configMap('three')],
+    });
+    const moved = { renamed: [account, configMap('two')], b: [configMap('three')] };
+    const { changes } = await check([addon('renamed'), addon('b')], moved);
+    expect(told(changes)).toEqual([
+      'create keelson-objects-addon-renamed',
+      'wait until renamed is ready',
+      'delete keelson-objects-addon-a',
+    ]);
+    await apply([addon('renamed'), addon('b')], moved);
+    await apply([addon('renamed'), addon('b')], { renamed: [account], b: [configMap('two')] });
+    const left = [...api.objects.keys()].map((path) => path.split('/').at(-1));
+    expect(left.sort()).toEqual(['keelson-objects-addon-b', 'keelson-objects-addon-renamed', 'one', 'two']);
+    // Those that took them over made them, and so they go with them.
+    await apply([], {});
+    expect([...api.objects.keys()]).toEqual([]);
+  });
+
   it('that the server refuses hold up the others, and say why', async () => {
     const { api, under } = world();
     const objects = { a: [configMap('one')], b: [configMap('two')] };
