@@ -148,6 +148,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     () => import('./commands/bundle-build.js'),
   ),
   entry(
+    'bundle add-image',
+    'put images of your own into a bundle',
+    () => import('./commands/bundle-add-image.js'),
+  ),
+  entry(
     'bundle pull',
     'a bundle of the official releases, or from an OCI registry',
     () => import('./commands/bundle-pull.js'),

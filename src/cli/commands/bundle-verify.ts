@@ -40,7 +40,10 @@ export const command = defineCommand({
         throw new KeelsonError(
           'BUNDLE',
           `${path} is not complete for ${config.name}: ${lacking.map(({ kind, name, neededBy: [user] }) => `${kind} ${name} (${user})`).join(', ')}`,
-          { hint: 'build or pull a bundle of the version that the cluster file wants', details: lacking },
+          {
+            hint: 'build or pull a bundle of the version that the cluster file wants; images of your own go in with `keelson bundle add-image`',
+            details: lacking,
+          },
         );
       const hosts = presentHosts(config);
       const architectures = new Set(hosts.map((host) => host.architecture ?? bundle.lock.architecture));
