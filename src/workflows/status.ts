@@ -30,6 +30,11 @@ export interface ClusterStatus {
   drift: { changes: number | null; reason?: string };
 }
 
+export interface StatusOptions {
+  /** Whether it is found out what an apply would change, for which every host's files are read. Default true. */
+  drift?: boolean;
+}
+
 /** Certificates with fewer days left are named. */
 export const EXPIRING_DAYS = 30;
 
@@ -39,10 +44,17 @@ const ADMIN_CONF = '/etc/kubernetes/admin.conf';
  * The cluster at a glance: hosts, nodes, control plane, add-ons, certificates, drift. Reads only, everything in
  * parallel. Give it a tolerant session: hosts that can't be reached are part of the answer.
  */
-export async function clusterStatus(session: Session): Promise<ClusterStatus> {
+export async function clusterStatus(
+  session: Session,
+  { drift: lookForDrift = true }: StatusOptions = {},
+): Promise<ClusterStatus> {
   const { context } = session;
   const { config } = context;
-  const [hosts, view, drift] = await Promise.all([hostsOf(session), viewOf(session), driftOf(session)]);
+  const [hosts, view, drift] = await Promise.all([
+    hostsOf(session),
+    viewOf(session),
+    lookForDrift ? driftOf(session) : { changes: null, reason: 'not looked at' },
+  ]);
   const certificates = hosts
     .flatMap((host) => host.certificates)
     .sort((a, b) => Date.parse(a.expires) - Date.parse(b.expires));
