@@ -6,8 +6,8 @@ import type { Endpoint } from './tls-agent.js';
 const ANSWER_MS = 5_000;
 
 /**
- * What a controller manager or scheduler says of itself at /healthz, as everybody may ask: `ok`, or what is wrong.
- * Its certificate is its own and says nothing, so it is not checked; nothing secret is sent. Never rejects.
+ * What a component of the control plane says of itself at /healthz, as everybody may ask: `ok`, or what is wrong.
+ * Its certificate is as a rule its own and says nothing, so it is not checked; nothing secret is sent. Never rejects.
  */
 export async function componentHealth(host: HostReader, endpoint: Endpoint): Promise<string> {
   try {

@@ -31,6 +31,8 @@ const TIMEOUTS: Timeouts = {
   upgradeManifests: '5m0s',
 };
 
+/** Argument of API servers: by whom kubelets' serving certificates have to be signed. */
+const KUBELET_AUTHORITY = 'kubelet-certificate-authority';
 const TOKEN_GROUPS = ['system:bootstrappers:kubeadm:default-node-token'];
 const TOKEN_USAGES = ['signing', 'authentication'];
 
@@ -55,7 +57,7 @@ export function resolveConfig(
     local?.localAPIEndpoint?.advertiseAddress ?? '',
     local?.localAPIEndpoint?.bindPort ?? 0,
   );
-  const cluster = resolveCluster(ClusterConfiguration, hosts);
+  const cluster = checkingKubelets(resolveCluster(ClusterConfiguration, hosts), kubelet);
   return {
     name: Cluster.metadata.name,
     file: around.file,
@@ -124,6 +126,18 @@ function resolveCluster(
     proxy: defined(proxy ?? {}) as ClusterConfiguration['proxy'],
     ...given('featureGates', input.featureGates),
   };
+}
+
+/**
+ * Where kubelets ask the cluster for their serving certificates, API servers check them, unless the file says what
+ * they check with. An empty value is none.
+ */
+function checkingKubelets(cluster: ClusterConfiguration, kubelet: ComponentConfig): ClusterConfiguration {
+  const { extraArgs = [] } = cluster.apiServer;
+  const asked = kubelet.serverTLSBootstrap === true && (kubelet.tlsCertFile ?? '') === '';
+  if (!asked || extraArgs.some(({ name }) => name === KUBELET_AUTHORITY)) return cluster;
+  const check = { name: KUBELET_AUTHORITY, value: `${cluster.certificatesDir}/ca.crt` };
+  return { ...cluster, apiServer: { ...cluster.apiServer, extraArgs: [...extraArgs, check] } };
 }
 
 /** kubeadm of v1.34 has no httpEndpoints. */

@@ -70,8 +70,6 @@ export function renderHost(
 
   for (const [path, file] of certificateTimerFiles(config)) files.set(path, file);
 
-  for (const [path, file] of certificateTimerFiles(config)) files.set(path, file);
-
   put(KUBELET_UNIT_PATH, KUBELET_UNIT_FILE);
   const inKubelet = { mode: 0o644, dirMode: 0o700 };
   if (host.role === 'etcd') {

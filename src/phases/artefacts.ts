@@ -49,6 +49,8 @@ export const ENDPOINT_ADOPTED = inCluster('endpoint-adopted');
 export const JOIN_RIGHTS = inCluster('join-rights');
 /** Node objects of all hosts. */
 export const NODES = inCluster('nodes');
+/** Kubelets that ask the cluster for serving certificates have them. */
+export const SERVING_CERTIFICATES = inCluster('serving-certificates');
 /** The network plugin's objects are in the cluster. */
 export const NETWORK_APPLIED = inCluster('network-applied');
 /** flannel on every node that is up has the configuration that the cluster has. */

@@ -22,6 +22,7 @@ import { swapOff } from './host/swap.js';
 import { clusterInfo } from './join/cluster-info.js';
 import { joinControlPlane, joinWorker } from './join/nodes.js';
 import { uploadCerts } from './join/upload-certs.js';
+import { kubeletAuthority } from './kubelet/certificate-authority.js';
 import { finalizeKubelet } from './kubelet/finalize.js';
 import { installKubelet, installTools } from './kubelet/install.js';
 import { kubeletServing } from './kubelet/serving.js';
@@ -77,6 +78,7 @@ export const APPLY_PHASES: readonly KeelsonPhase[] = [
   joinWorker,
   labelNodes,
   kubeletServing,
+  kubeletAuthority,
   endpointKubelets,
   endpointKubeProxy,
   retireEndpoint,

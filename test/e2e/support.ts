@@ -13,11 +13,11 @@ export const WORK = process.env.KEELSON_E2E_DIR ?? mkdtempSync(join(tmpdir(), 'k
 const COMMAND_MS = 600_000;
 
 /** Runs the built CLI as a user would; never rejects: the exit code is part of what is tested. */
-export function keelson(args: readonly string[], options: { signal?: AbortSignal } = {}) {
+export function keelson(args: readonly string[], options: { signal?: AbortSignal; timeoutMs?: number } = {}) {
   return execa('node', [CLI, ...args], {
     cwd: WORK,
     reject: false,
-    timeout: COMMAND_MS,
+    timeout: options.timeoutMs ?? COMMAND_MS,
     forceKillAfterDelay: 1000,
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
   });

@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { type ClientHttp2Session, connect } from 'node:http2';
 import { Agent, request } from 'undici';
-import { parse } from 'yaml';
 import type { E2eLab } from '../e2e/support.js';
+import { apiClient, identityIn } from './api-client.js';
 
 const PAUSE_MS = 100;
 /** A request that takes longer counts as failed. */
@@ -26,22 +24,10 @@ export interface ApiProbe {
  * a server says that it has not begun; the other keeps connections of HTTP/1.1 and sends nothing again.
  */
 export function startApiProbe(lab: E2eLab): ApiProbe {
-  const kubeconfig = parse(readFileSync(lab.kubeconfig, 'utf8')) as {
-    clusters: { cluster: Record<string, string> }[];
-    users: { user: Record<string, string> }[];
-  };
-  const decoded = (text: string | undefined) => Buffer.from(text ?? '', 'base64');
-  const cluster = kubeconfig.clusters[0]?.cluster;
-  const user = kubeconfig.users[0]?.user;
-  const server = cluster?.server ?? '';
-  const tls = {
-    ca: decoded(cluster?.['certificate-authority-data']),
-    cert: decoded(user?.['client-certificate-data']),
-    key: decoded(user?.['client-key-data']),
-    servername: 'kubernetes',
-  };
+  const { server, ...identity } = identityIn(lab.kubeconfig);
+  const tls = { ...identity, servername: 'kubernetes' };
   const agent = new Agent({ connect: { ...tls, timeout: ANSWER_MS } });
-  const streams = http2Client(server, tls);
+  const streams = apiClient(lab.kubeconfig);
   const clients = {
     'HTTP/1.1': async () => {
       const signal = AbortSignal.timeout(ANSWER_MS);
@@ -49,7 +35,7 @@ export function startApiProbe(lab: E2eLab): ApiProbe {
       await body.dump();
       return statusCode;
     },
-    'HTTP/2': streams.ask,
+    'HTTP/2': async () => (await streams.ask('GET', PATH)).status,
   };
   const began = performance.now();
   const failures: Probed['failures'] = [];
@@ -83,47 +69,4 @@ export function startApiProbe(lab: E2eLab): ApiProbe {
       return { asked, failures, longestMs };
     },
   };
-}
-
-/** How often a request that was not begun is sent again. */
-const AGAIN = 5;
-
-/** Requests over one connection of HTTP/2; a new one where that goes away. */
-function http2Client(server: string, tls: object): { ask: () => Promise<number>; close: () => void } {
-  let current: ClientHttp2Session | undefined;
-  const session = (): ClientHttp2Session => {
-    if (current !== undefined && !current.closed && !current.destroyed) return current;
-    const opened = connect(server, tls);
-    opened.setMaxListeners(0);
-    current = opened;
-    const gone = () => {
-      if (current === opened) current = undefined;
-    };
-    // What was begun goes on; what comes next goes elsewhere.
-    opened.on('goaway', gone).on('error', gone).on('close', gone);
-    return opened;
-  };
-  const once = () =>
-    new Promise<number>((resolve, reject) => {
-      const stream = session().request({ ':path': PATH });
-      let status = 0;
-      stream.setTimeout(ANSWER_MS, () => stream.destroy(new Error('no answer in time')));
-      stream.on('response', (headers) => {
-        status = Number(headers[':status']);
-      });
-      stream.on('error', reject).on('end', () => resolve(status));
-      stream.on('close', () => reject(new Error('closed without an answer')));
-      stream.resume();
-    });
-  const ask = async (tries = AGAIN): Promise<number> => {
-    try {
-      return await once();
-    } catch (error) {
-      const begun = !(error instanceof Error && /REFUSED_STREAM|GOAWAY/.test(error.message));
-      if (begun || tries === 0) throw error;
-      current = undefined;
-      return ask(tries - 1);
-    }
-  };
-  return { ask: () => ask(), close: () => current?.close() };
 }

@@ -18,7 +18,7 @@ export async function expectNothingToPlan(lab: E2eLab): Promise<void> {
 /** As an operator gets a kubeconfig; the endpoint's name is known to the machines alone, so it goes to cp1. */
 export async function refreshKubeconfig(lab: E2eLab): Promise<void> {
   const file = join(lab.directory, 'fresh.kubeconfig');
-  await succeed('kubeconfig', '-c', lab.clusterFile, '--out', file);
+  await succeed('kubeconfig', '-c', lab.clusterFile, '--out', file, '--replace');
   const status = await succeed('lab', 'status', '--name', lab.name, '-o', 'yaml');
   const server = / address: (\S+)/.exec(status)?.[1];
   const text = readFileSync(file, 'utf8').replace(/server: .*/, `server: https://${server}:6443`);

@@ -18,6 +18,7 @@ import { ASIDE_DIR, MANIFESTS_DIR } from '../paths.js';
 import { renderedChanges, SURROUNDINGS, verdictOf } from '../rendered.js';
 import { exists } from '../seen.js';
 import { rollingActions, rollingRestart } from '../static-pod-restart.js';
+import { checksNotYet, notChecking } from '../unchecked-kubelets.js';
 
 /** Manifests were moved aside and not back: written anew, they would start an etcd without its data. */
 function interrupted(host: string): Verdict {
@@ -33,6 +34,10 @@ type Particulars = Pick<
   serves: (context: PhaseContext, host: Host) => Promise<void>;
 };
 
+/** An API server that does not check kubelets yet is told to when they are ready for it (kubelet/certificate-authority). */
+const wantedOf = (context: PhaseContext, seen: ReadResult): PhaseContext =>
+  checksNotYet(context.config, seen) ? notChecking(context) : context;
+
 function staticPodPhase(
   component: string,
   { serves, ...particulars }: Particulars,
@@ -46,7 +51,7 @@ function staticPodPhase(
     observe: () => ({ files: [path], ...SURROUNDINGS, stats: [...SURROUNDINGS.stats, ASIDE_DIR] }),
     plan: (context, host, seen) => {
       if (exists(seen, ASIDE_DIR)) return interrupted(host);
-      const changes = renderedChanges(context, host, seen, [path], membershipOf(seen));
+      const changes = renderedChanges(wantedOf(context, seen), host, seen, [path], membershipOf(seen));
       return verdictOf(rollingRestart(component, host, changes, seen));
     },
     actions: rollingActions(component, serves),

@@ -5,7 +5,7 @@ import { KeelsonError } from '../../errors/keelson-error.js';
 import { parseHostPort } from '../../pki/endpoint.js';
 import { type KnownNode, servingFaults } from '../../pki/kubelet-serving.js';
 import { readRequest } from '../../pki/request.js';
-import { API, NODES } from '../artefacts.js';
+import { API, NODES, SERVING_CERTIFICATES } from '../artefacts.js';
 import { defineClusterPhase, type PhaseContext } from '../context.js';
 import { KUBELET_SERVER_CERTIFICATE } from '../paths.js';
 import { verdictOf } from '../rendered.js';
@@ -30,7 +30,7 @@ export const kubeletServing = defineClusterPhase({
   summary: 'approves kubelets’ requests for serving certificates, where they name what the host has',
   target: 'cluster',
   needs: [API, NODES],
-  provides: [],
+  provides: [SERVING_CERTIFICATES],
   runIf: (context) => context.config.kubelet.serverTLSBootstrap === true,
   check: async (context) => {
     const waiting = await waitingHosts(context);

@@ -22,7 +22,14 @@ const RENEW = 'run keelson certs renew';
 
 /** What is wrong with an item beyond what its own place told. */
 export function judge(item: SurveyItem, judgement: Judgement): SurveyFinding[] {
-  if (item.part === 'trust') return item.known ? trustFindings(item, judgement) : [];
+  if (item.part === 'trust') {
+    if (item.known) return trustFindings(item, judgement);
+    // Nobody knows whether it is used.
+    if (item.source !== 'object') return [];
+    return trustFindings(item, judgement).map((found) =>
+      found.severity === 'error' ? { ...found, severity: 'warning' } : found,
+    );
+  }
   const findings = periodFindings(item, judgement);
   if (item.source === 'handshake') return findings;
   if (item.name === 'kubelet-client') findings.push(...kubeletClientFindings(item, judgement));

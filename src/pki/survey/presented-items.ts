@@ -64,7 +64,10 @@ function differing(shown: FoundCertificate, stored: FoundCertificate, path: stri
 }
 
 /** Trust that lies in the API. */
-export function trustItem({ place, name, pem, objects }: TrustObject, book: CertificateBook): SurveyItem {
+export function trustItem(
+  { place, name, pem, objects, known = true }: TrustObject,
+  book: CertificateBook,
+): SurveyItem {
   const read = certificatesIn(pem, place);
   return {
     host: '',
@@ -72,11 +75,14 @@ export function trustItem({ place, name, pem, objects }: TrustObject, book: Cert
     place,
     name,
     part: 'trust',
-    known: true,
+    known,
     keyMatches: null,
     ...(objects === undefined ? {} : { objects }),
     ...('failure' in read
-      ? { certificates: [], findings: [read.failure] }
+      ? {
+          certificates: [],
+          findings: [known ? read.failure : { ...read.failure, severity: 'warning' as const }],
+        }
       : { certificates: read.infos.map(book.add), findings: [] }),
   };
 }

@@ -146,4 +146,6 @@ export interface TrustObject {
   /** The authority that has to be in it; null where that is its owner's matter. */
   authority: AuthorityName | null;
   objects?: readonly string[];
+  /** Whether Kubernetes itself uses it; default true. */
+  known?: boolean;
 }

@@ -1,8 +1,14 @@
 import { type ClusterClient, type KubeObject, statusOf } from '../../cluster/client.js';
 import { toKeelsonError } from '../../errors/keelson-error.js';
 import { CLUSTER_INFO, readClusterInfo } from '../../join/cluster-info.js';
+import { pemBlocks } from '../../pki/pem.js';
 import type { PlacedFinding, TrustObject } from '../../pki/survey/types.js';
 import type { AuthorityName } from '../../pki/table.js';
+
+/** Objects of a list that are asked for at once. */
+const PAGE = 500;
+/** ConfigMaps that are looked at by name. */
+const OWN = new Set([CLUSTER_INFO.name, 'kube-root-ca.crt', 'extension-apiserver-authentication']);
 
 interface WebhookObject extends KubeObject {
   webhooks?: { name?: string; clientConfig?: { caBundle?: string } }[];
@@ -29,6 +35,7 @@ export async function trustInCluster(client: ClusterClient): Promise<TrustInClus
     ['validating webhooks', () => webhooks(client, 'ValidatingWebhookConfiguration')],
     ['APIServices', () => apiServices(client)],
     ['conversion webhooks', () => conversions(client)],
+    ['ConfigMaps', () => otherConfigMaps(client)],
   ];
   const found = await Promise.all(
     parts.map(async ([name, look]) => {
@@ -129,6 +136,27 @@ async function conversions(client: ClusterClient): Promise<TrustObject[]> {
       spec?.conversion?.webhook?.clientConfig?.caBundle,
     ),
   );
+}
+
+/** Those of whoever put certificates into one: what reads them, and when, is their matter. */
+async function otherConfigMaps(client: ClusterClient): Promise<TrustObject[]> {
+  const found: TrustObject[] = [];
+  let next = '';
+  do {
+    const { body } = await client.request('GET', `/api/v1/configmaps?limit=${PAGE}${next}`);
+    const { items = [], metadata } = body as { items?: KubeObject[]; metadata?: { continue?: string } };
+    for (const map of items) {
+      const { namespace, name } = map.metadata;
+      if (OWN.has(name)) continue;
+      for (const [key, text] of Object.entries(dataOf(map))) {
+        const pem = pemBlocks(text, 'CERTIFICATE').join('');
+        const place = `ConfigMap ${namespace}/${name} ${key}`;
+        if (pem !== '') found.push({ place, name, pem, authority: null, known: false });
+      }
+    }
+    next = metadata?.continue ? `&continue=${encodeURIComponent(metadata.continue)}` : '';
+  } while (next !== '');
+  return found;
 }
 
 function bundle(place: string, name: string, base64: string | undefined): TrustObject[] {

@@ -1,9 +1,10 @@
 import type { ClusterClient, KubeObject } from '../../cluster/client.js';
 import { clusterInfoConfigMap } from '../../join/cluster-info.js';
 import { outsideUrl } from '../../manifests/addresses.js';
-import { holdsCertificates, sameCertificates, trustBundle } from '../../pki/rotation.js';
+import { pemBlocks } from '../../pki/pem.js';
+import { holdsCertificates, isIssuedBy, sameCertificates, trustBundle } from '../../pki/rotation.js';
 import { awaitApi } from './await-api.js';
-import { isLast, type Run, trustAfter } from './run.js';
+import { isLast, issuerAfter, type Run, trustAfter } from './run.js';
 import type { Step } from './state.js';
 
 /** A controller manager that was killed has its lease for another 15 s; then every namespace is written. */
@@ -28,8 +29,29 @@ export async function clusterCaObjects(run: Run, step: Step): Promise<void> {
   if (isLast(step)) {
     // Files that were uploaded for kubeadm join hold the CA that nobody trusts any more.
     await api.remove({ apiVersion: 'v1', kind: 'Secret', namespace: 'kube-system', name: 'kubeadm-certs' });
+    await removeRequests(run, api, step);
   }
   await awaitAuthentication(run, 'client-ca-file', caPem, isLast(step));
+}
+
+/** Requests that were answered with a certificate of the CA that nobody trusts any more. */
+async function removeRequests(run: Run, api: ClusterClient, step: Step): Promise<void> {
+  const gone = run.pairs[issuerAfter(step) === 'fresh' ? 'old' : 'fresh'];
+  const now = new Date(run.session.context.now());
+  const requests = await api.list('/apis/certificates.k8s.io/v1/certificatesigningrequests');
+  for (const { metadata, spec, status } of requests) {
+    // Others' signers are none of the cluster's CA.
+    if (!String((spec as { signerName?: string }).signerName).startsWith('kubernetes.io/')) continue;
+    const base64 = (status as { certificate?: string } | undefined)?.certificate ?? '';
+    const pem = Buffer.from(base64, 'base64').toString();
+    if (pemBlocks(pem, 'CERTIFICATE').length === 0 || !isIssuedBy(pem, gone, `request ${metadata.name}`, now))
+      continue;
+    await api.remove({
+      apiVersion: 'certificates.k8s.io/v1',
+      kind: 'CertificateSigningRequest',
+      name: metadata.name,
+    });
+  }
 }
 
 /** The controller manager writes kube-root-ca.crt into every namespace, and ca.crt into token Secrets. */

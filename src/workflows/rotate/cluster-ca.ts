@@ -161,7 +161,7 @@ function restartedPods(run: Run, step: Step): HostWork['pods'][number] {
   const { config } = run.session.context;
   const signer = signerOf(config);
   const checks =
-    lastArgument(config.cluster.apiServer.extraArgs, 'kubelet-certificate-authority') !== undefined &&
+    (lastArgument(config.cluster.apiServer.extraArgs, 'kubelet-certificate-authority') ?? '') !== '' &&
     (step === 'trust' || isLast(step));
   return {
     components: [

@@ -16,7 +16,8 @@ const LOOK_MS = 2_000;
 export async function obstacles(session: Session): Promise<string[]> {
   const { context } = session;
   const [status, etcd, survey] = await Promise.all([
-    clusterStatus(session),
+    // Drift is no ill health, and finding it out takes longer than all else together.
+    clusterStatus(session, { drift: false, ask: true }),
     memberHosts(context.config).length === 0 ? null : etcdStatus(session),
     certificateSurvey(session, { warnDays: 0 }),
   ]);

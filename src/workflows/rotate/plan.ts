@@ -2,7 +2,15 @@ import { clusterApi } from '../cluster-api.js';
 import type { Session } from '../session.js';
 import { obstacles } from './health.js';
 import { kindNamed } from './kinds.js';
-import { ORDER, type Rotatable, type RotationState, remaining, type Step } from './state.js';
+import {
+  endedBefore,
+  leftOf,
+  ORDER,
+  type Rotatable,
+  type RotationState,
+  remaining,
+  type Step,
+} from './state.js';
 import { readRotation } from './store.js';
 import { holdersOf } from './workloads.js';
 
@@ -26,8 +34,11 @@ export async function planRotation(
   rule: 'rolling' | 'none' | undefined,
 ): Promise<RotationPlan> {
   const api = await clusterApi(session);
-  const underWay = await readRotation(session);
-  const what = underWay === null ? wanted : [underWay.what, ...underWay.queued];
+  const found = await readRotation(session);
+  const ended = endedBefore(found, wanted);
+  const underWay = ended === null ? found : null;
+  const todo = ended === null ? wanted : leftOf(wanted, ended.queued);
+  const what = underWay === null ? todo : [underWay.what, ...underWay.queued];
   const pods = what.some((name) => kindNamed(name).beforeRestart !== undefined);
   const holders = pods ? await holdersOf(api) : { workloads: [], told: [] };
   const workloads = holders.workloads.map((ref) => `${ref.kind} ${ref.namespace}/${ref.name}`).sort();

@@ -14,7 +14,9 @@ import { kindNamed } from './kinds.js';
 import { hostPki, openRun, trustAfter } from './run.js';
 import {
   begin,
+  endedBefore,
   finish,
+  leftOf,
   newState,
   ORDER,
   type Rotatable,
@@ -75,17 +77,21 @@ export function rotate(
   parts: Parts = PARTS,
 ): Promise<RotateResult> {
   return underLock(session, 'certs rotate', options, async () => {
-    let state = await readRotation(session);
+    const found = await readRotation(session);
+    const ended = endedBefore(found, wanted);
+    if (ended !== null) await endRotation(session, parts, ended);
+    const todo = ended === null ? wanted : leftOf(wanted, ended.queued);
+    let state = ended === null ? found : null;
     if (state !== null) refuseOther(state, wanted);
     if (state !== null && options.given !== undefined) {
       throw new KeelsonError('USAGE', `the rotation of ${state.what} has its new authority already`, {
         hint: 'go on without it, or take the rotation back first: keelson certs rotate rollback --yes',
       });
     }
-    refuseUntil(state === null ? wanted : [state.what], options.until);
+    refuseUntil(state === null ? todo : [state.what], options.until);
     const rotated: Rotatable[] = [];
-    const rule = options.restartWorkloads ?? state?.restartWorkloads ?? 'rolling';
-    let queue = state === null ? [...wanted] : [state.what, ...state.queued];
+    const rule = options.restartWorkloads ?? found?.restartWorkloads ?? 'rolling';
+    let queue = state === null ? [...todo] : [state.what, ...state.queued];
     for (;;) {
       const [what, ...queued] = queue;
       if (what === undefined) return { rotated, state: null };
@@ -250,14 +256,24 @@ async function proceed(
     state = { ...state, finished: true };
     await writeState(session, state);
   }
-  const planes = controlPlanes(session.context.config);
-  const leftovers = [...kind.leftovers(session.context.config)];
-  await Promise.all(planes.map(({ name }) => session.effects.host(name).remove(leftovers)));
+  await endRotation(session, { kindOf }, state);
+  return null;
+}
+
+/** Takes what a rotation that is done has left on the hosts; that it is done is known until what is queued begins. */
+async function endRotation(
+  session: Session,
+  { kindOf }: Pick<Parts, 'kindOf'>,
+  { what, queued }: RotationState,
+): Promise<void> {
+  const { config, inventory } = session.context;
+  const leftovers = [...kindOf(what).leftovers(config)];
+  await Promise.all(controlPlanes(config).map(({ name }) => session.effects.host(name).remove(leftovers)));
   await forgetRotation(
     session,
-    session.context.inventory.map(({ name }) => session.effects.host(name)),
+    inventory.map(({ name }) => session.effects.host(name)),
+    { keepState: queued.length > 0 },
   );
-  return null;
 }
 
 /** Whoever is outside of the cluster learns whom to trust before it is shown, and its new identity before the old goes. */

@@ -37,7 +37,7 @@ export interface RotationState {
   done: readonly Step[];
   /** When steps were done everywhere, milliseconds since the epoch. */
   at: Partial<Record<Step, number>>;
-  /** All is done; only what lies on the hosts about it has to go. */
+  /** All is done; only what lies on the hosts about it has to go, and what is queued has not begun. */
   finished: boolean;
   restartWorkloads: 'rolling' | 'none';
   /** ISO 8601. */
@@ -48,6 +48,18 @@ export function newState(
   options: Pick<RotationState, 'id' | 'what' | 'queued' | 'restartWorkloads' | 'since'>,
 ): RotationState {
   return { formatVersion: 1, ...options, direction: 'forward', begun: [], done: [], at: {}, finished: false };
+}
+
+/** A rotation that has ended, where what is wanted is to begin after it; null where there is none or it is wanted itself. */
+export function endedBefore(state: RotationState | null, wanted: readonly Rotatable[]): RotationState | null {
+  if (state?.finished !== true) return null;
+  return state.queued.length > 0 || !wanted.includes(state.what) ? state : null;
+}
+
+/** What is left of `wanted` where a run of several ended before the next one began; all of it where nothing is. */
+export function leftOf(wanted: readonly Rotatable[], queued: readonly Rotatable[]): readonly Rotatable[] {
+  const left = queued.filter((what) => wanted.includes(what));
+  return left.length > 0 ? left : wanted;
 }
 
 /** Steps that are left, in order. */
@@ -94,11 +106,14 @@ export function turnBack(state: RotationState): RotationState {
 
 /**
  * What control planes say together. A run that was killed while it wrote leaves some of them a step behind: what
- * one of them has begun counts as begun, what one of them has not finished is done again.
- * @param states of the control planes that have one
+ * one of them has begun counts as begun, what one of them has not finished is done again. One that has ended counts
+ * for nothing where another has begun.
+ * @param found of the control planes that have one
  * @throws CONFLICT where they tell of different rotations
  */
-export function mergeStates(states: readonly RotationState[]): RotationState | null {
+export function mergeStates(found: readonly RotationState[]): RotationState | null {
+  const latest = [...found].sort((a, b) => (a.since < b.since ? 1 : -1))[0];
+  const states = found.filter(({ id, finished }) => id === latest?.id || !finished);
   const [first, ...others] = states;
   if (first === undefined) return null;
   if (others.some(({ id }) => id !== first.id)) {

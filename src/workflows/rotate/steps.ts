@@ -15,12 +15,12 @@ export async function runStep(run: Run, kind: RotationKind, step: Step): Promise
   switch (step) {
     case 'restart':
     case 'restart-back':
-      return restartHolders(run, kind, step);
+      return inCluster(run, kind, step, () => restartHolders(run, kind, step));
     case 'rewrite':
     case 'rewrite-back':
-      return kind.rewrite?.(run, step);
+      return inCluster(run, kind, step, async () => kind.rewrite?.(run, step));
     case 'verify':
-      return verify(run, kind);
+      return inCluster(run, kind, step, () => verify(run, kind));
     case 'drop':
     case 'distrust':
       await linger(run, kind, step === 'drop' ? 'issue' : 'reissue');
@@ -30,6 +30,26 @@ export async function runStep(run: Run, kind: RotationKind, step: Step): Promise
       await onHosts(run, kind, step);
       return kind.objects(run, step);
   }
+}
+
+/** A step that is no host's. */
+async function inCluster(
+  { session: { context, emit } }: Run,
+  kind: RotationKind,
+  step: Step,
+  work: () => Promise<void>,
+): Promise<void> {
+  const phase = `rotate/${kind.name}/${step}`;
+  const started = context.now();
+  emit({ type: 'task-started', phase, host: '', changes: 0 });
+  try {
+    await work();
+  } catch (thrown) {
+    const error = toKeelsonError(thrown).within({ phase });
+    emit({ type: 'task-failed', phase, host: '', error });
+    throw error;
+  }
+  emit({ type: 'task-finished', phase, host: '', durationMs: context.now() - started, changes: 0 });
 }
 
 /** Control planes one after the other, so that never two of them are restarted at once; then all other hosts. */

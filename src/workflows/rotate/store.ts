@@ -61,7 +61,7 @@ export function rotationIn(observed: ReadonlyMap<string, ReadResult>): RotationS
  * @throws CONFLICT with how to go on
  */
 export function refuseRotation(state: RotationState | null): void {
-  if (state === null) return;
+  if (state === null || state.finished) return;
   const back = state.direction === 'back';
   throw new KeelsonError(
     'CONFLICT',
@@ -131,14 +131,23 @@ export async function markReached(host: Host, id: string, step: Step): Promise<v
   await host.script({ name: 'rotate/mark', text: MARK, args: [`${id}/${step}`] });
 }
 
+/** Argument: `state` to leave the state. */
 const FORGET = `[ -d ${ROTATION_DIR} ] || exit 0
 find ${ROTATION_DIR} -mindepth 1 ! -path ${ROTATION_STATE} -delete
-rm -rf ${ROTATION_DIR}
+[ "$1" = state ] || rm -rf ${ROTATION_DIR}
 `;
 
-/** Takes everything about the rotation off the hosts, the state last: until then it is known that all is done. */
-export async function forgetRotation(session: Session, hosts: readonly Host[]): Promise<void> {
-  const forget = (host: Host) => host.script({ name: 'rotate/forget', text: FORGET });
+/**
+ * Takes everything about the rotation off the hosts, the state last: until then it is known that all is done.
+ * @param keepState it stays on control planes, for what is queued behind
+ */
+export async function forgetRotation(
+  session: Session,
+  hosts: readonly Host[],
+  { keepState }: { keepState: boolean },
+): Promise<void> {
+  const args = keepState ? ['state'] : [];
+  const forget = (host: Host) => host.script({ name: 'rotate/forget', text: FORGET, args });
   const planes = connectedPlanes(session);
   const names = new Set(planes.map(({ name }) => name));
   await Promise.all(hosts.filter(({ name }) => !names.has(name)).map(forget));

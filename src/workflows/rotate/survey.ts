@@ -19,7 +19,7 @@ export function ofTheOldAlone(items: readonly SurveyItem[], pairs: Pairs): strin
   const has = (item: SurveyItem, print: string) =>
     item.certificates.some(({ fingerprint }) => fingerprint === print);
   return items
-    .filter(({ known }) => known)
+    .filter(({ known, source }) => known || source === 'object')
     .filter((item) =>
       item.part === 'leaf'
         ? item.certificates[0]?.signedBy === old

@@ -76,8 +76,10 @@ function session(): FakeSession {
       put(host, path, `${before}${command.slice('<rotate/mark> '.length)}\n`);
       return {};
     });
-    host.on('<rotate/forget>', () => {
-      for (const path of host.files.keys()) if (path.startsWith(ROTATION_DIR)) host.files.delete(path);
+    host.on(/^<rotate\/forget>/, (command) => {
+      const kept = command.endsWith(' state') ? `${ROTATION_DIR}/state.json` : '';
+      for (const path of host.files.keys())
+        if (path.startsWith(ROTATION_DIR) && path !== kept) host.files.delete(path);
       return {};
     });
   }
@@ -245,6 +247,37 @@ describe('a rotation', () => {
     made.fakes.get('cp2')?.files.delete(KEY);
     await expect(rotate(made, ['cluster-ca'], OWNER, parts())).rejects.toThrow(/not on every control plane/);
     expect(standing(made)).toEqual(all('old', 'old'));
+  });
+
+  it('of several goes on with those that are left, where the cluster was sick between two of them', async () => {
+    const made = session();
+    let looks = 0;
+    const begun: string[] = [];
+    const twice: Parts = {
+      kindOf: (name) => ({
+        ...kind,
+        name,
+        create: async () => {
+          begun.push(name);
+          return name === 'cluster-ca' ? fresh : old;
+        },
+      }),
+      gate: async () => {
+        looks += 1;
+        if (looks === 2 || looks === 3) throw new KeelsonError('PREFLIGHT', 'w1 is not Ready');
+      },
+    };
+    const both = ['cluster-ca', 'front-proxy-ca'] as const;
+    await expect(rotate(made, both, OWNER, twice)).rejects.toThrow('w1 is not Ready');
+    // What is wrong can be mended meanwhile.
+    expect(await withLock(made, { owner: 'me', run: 'apply' }, async () => 1)).toBe(1);
+    await expect(rotate(made, both, OWNER, twice)).rejects.toThrow('w1 is not Ready');
+    expect(await rotate(made, both, OWNER, twice)).toMatchObject({
+      rotated: ['front-proxy-ca'],
+      state: null,
+    });
+    expect(begun).toEqual(['cluster-ca', 'front-proxy-ca']);
+    expect(await readRotation(made)).toBe(null);
   });
 
   it('keeps keys readable for root alone', async () => {

@@ -84,6 +84,13 @@ describe('the state of a rotation', () => {
     expect(() => mergeStates([fresh(), { ...fresh(), id: 'b2' }])).toThrow(/different rotations/);
   });
 
+  it('is the one that has begun where others only tell of one that has ended before', () => {
+    const ended = { ...fresh(), finished: true };
+    const next = { ...fresh(), id: 'b2', since: '2031-01-01T00:00:00.000Z' };
+    expect(mergeStates([next, ended])?.id).toBe('b2');
+    expect(mergeStates([ended, next])?.finished).toBe(false);
+  });
+
   it('is refused where it can’t be read', () => {
     expect(parseState(JSON.stringify(fresh()), 'cp1')).toEqual(fresh());
     expect(() => parseState('{', 'cp1')).toThrow(/can’t be read/);
