@@ -134,7 +134,7 @@ describe('the authorities of a cluster', () => {
     const elliptic = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
     await openssl(
       ...['req', '-x509', ...elliptic, '-keyout', 'root.key', '-out', 'chain.crt', '-days', '3650'],
-      ...['-subj', '/CN=Example Root'],
+      ...['-subj', '/CN=Example Root', '-addext', 'keyUsage=critical,keyCertSign,cRLSign'],
     );
     writeFileSync(join(folder, 'extensions'), EXTENSIONS);
     await openssl(
