@@ -1,15 +1,9 @@
-/** Docker's registry, which short names mean. */
-const DEFAULT_REGISTRY = 'docker.io';
+import { qualifiedReference } from '../registry/reference.js';
 
-/** `calico/node:v3.32.1` as `docker.io/calico/node:v3.32.1`; null for what has no repository or no tag. */
+/** `calico/node:v3.32.1` as `docker.io/calico/node:v3.32.1`; null for what has no tag. */
 export function fullReference(reference: string): string | null {
-  const match = /^(.+):([\w][\w.-]{0,127})$/.exec(reference.split('@')[0] ?? '');
-  const [, path = '', tag = ''] = match ?? [];
-  if (path === '' || path.endsWith('/') || tag === '') return null;
-  const [first = '', ...rest] = path.split('/');
-  const isRegistry = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost');
-  if (isRegistry) return `${path}:${tag}`;
-  return `${DEFAULT_REGISTRY}/${rest.length === 0 ? `library/${first}` : path}:${tag}`;
+  const [plain = ''] = reference.split('@');
+  return /^[^:]+(?::\d+\/.+)?:[\w][\w.-]{0,127}$/.test(plain) ? qualifiedReference(plain) : null;
 }
 
 /** A name that no other image of a bundle has: of the repository, with its tag only where that is taken. */
