@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import type { Bundle } from '../../bundle/bundle.js';
 import { readBundleArchive } from '../../bundle/carry/read.js';
-import { isArchiveName } from '../../bundle/open.js';
+import { isArchiveName, openBundle } from '../../bundle/open.js';
 import { verifyBundle } from '../../bundle/verify.js';
 import { presentHosts } from '../../config/inventory.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
@@ -31,7 +31,7 @@ export const command = defineCommand({
     if (signedBy !== null) lines.push(`signed by ${signedBy}`);
     if (options.config !== undefined) {
       const config = await clusterConfig(options.config, io);
-      const lacking = await lackingFor(config, bundle, {
+      const lacking = await lackingFor(config, await readable(bundle, path, keys, io), {
         signal: io.stop,
         cacheDir: cacheDir(io),
         note: (text) => io.stderr.write(`keelson: ${text}\n`),
@@ -58,6 +58,18 @@ export const command = defineCommand({
     return { data: { path, blobs, bytes: size, signedBy }, text: `${lines.join('\n')}\n` };
   },
 });
+
+/** A bundle whose manifests and programs can be read: one in a file is unpacked for them, once, where apply looks too. */
+async function readable(
+  bundle: Bundle,
+  path: string,
+  keys: Awaited<ReturnType<typeof keysOption>>,
+  io: CliIO,
+): Promise<Bundle> {
+  const { manifests = [], tools = [] } = bundle.lock;
+  if (bundle.dir !== path || !isArchiveName(path) || manifests.length + tools.length === 0) return bundle;
+  return openBundle(path, { cacheDir: cacheDir(io), keys, quick: true, signal: io.stop });
+}
 
 interface Verified {
   bundle: Bundle;
