@@ -81,6 +81,9 @@ export async function kubectl(lab: E2eLab, ...args: string[]): Promise<string> {
   const { stdout } = await execa(join(WORK, '.keelson', 'bin', 'kubectl'), [
     '--kubeconfig',
     lab.kubeconfig,
+    // Labs have the same addresses, one after the other; kubectl remembers what it found at one.
+    '--cache-dir',
+    join(lab.directory, 'kubectl-cache'),
     ...args,
   ]);
   return stdout;
