@@ -1,6 +1,7 @@
 import { controlPlanes, memberHosts, presentHosts } from '../../config/inventory.js';
 import type { Emit } from '../../engine/events.js';
 import { KeelsonError } from '../../errors/keelson-error.js';
+import { KUBELET_UNIT } from '../../manifests/kubelet.js';
 import { takeSnapshot } from '../etcd-snapshot.js';
 import { refuseLocked, withLock } from '../lock.js';
 import { findingsTable } from '../preflight.js';
@@ -10,6 +11,7 @@ import { directoryPlace } from '../snapshot-place.js';
 import { awaitWindow, mayBegin } from './gate.js';
 import { awaitCluster } from './health.js';
 import { hostTurn, isBack } from './host-turn.js';
+import { manifestPath } from './keep.js';
 import { withLostHost } from './lost.js';
 import { planesLeft, refuseOutOfTurn } from './order.js';
 import type { Hop } from './path.js';
@@ -171,6 +173,7 @@ export async function runStep(
       if ((await planesLeft(session, { hop, direction: 'upgrade', names })).length === 0) await addons(step);
       await workersTurn(step, names, options);
     } else {
+      await cutOffTurn(step, names);
       await addons(step);
       await workersTurn(step, names, options);
       await controlPlanesTurn(step, names, current);
@@ -237,6 +240,23 @@ async function controlPlanesTurn(step: Step, names: readonly string[], record: U
       else if (untouched && record.direction === 'upgrade') await removeRecord(session);
       throw error;
     }
+  }
+}
+
+/**
+ * Control planes that a run was cut off on while their static pods were being replaced, and on which nothing starts
+ * them again: without them there may be no API, through which all else goes back.
+ */
+async function cutOffTurn(step: Step, names: readonly string[]): Promise<void> {
+  const { context, effects } = step.session;
+  const file = manifestPath('kube-apiserver');
+  for (const { name } of controlPlanes(context.config).filter((host) => names.includes(host.name))) {
+    const seen = await effects.host(name).read({ files: [file], units: [KUBELET_UNIT] });
+    const whole =
+      seen.files.get(file)?.type === 'file' && seen.units.get(KUBELET_UNIT)?.active !== 'inactive';
+    if (whole) continue;
+    await mayBegin(step);
+    await hostTurn(step, name);
   }
 }
 
