@@ -1,13 +1,11 @@
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { KeelsonError } from '../../errors/keelson-error.js';
-import { download } from '../../web/download.js';
 import type { Bundle } from '../bundle.js';
 import { finishDirectory, linkBlobs } from '../directory.js';
 import { type BundleImage, type BundleLock, type BundleRole, locksByArchitecture } from '../lock.js';
 import { parseReference } from '../registry/reference.js';
 import { verifyBundle } from '../verify.js';
-import { ask, isThere, type Pull, type PullOptions, withPull } from './pull-context.js';
+import { type Pull, type PullOptions, storedFile, withPull } from './pull-context.js';
 import { pullImage } from './pull-image.js';
 
 /** What a cluster file wants beside what every cluster does. */
@@ -85,15 +83,6 @@ async function withImages(
 
 /** @returns its size in bytes */
 async function pullManifest(pull: Pull, url: string, sha256: string): Promise<number> {
-  const file = join(pull.store, sha256);
-  if (!(await isThere(file)))
-    await download({
-      ...pull.retry,
-      sha256,
-      size: null,
-      file,
-      name: url,
-      ask: (headers) => ask(pull, url, headers),
-    });
+  const { file } = await storedFile(pull, url, sha256);
   return (await stat(file)).size;
 }

@@ -2,7 +2,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { type WebClient, type WebSettings, webClient } from '../../web/client.js';
-import { expectContent } from '../../web/download.js';
+import { download, expectContent } from '../../web/download.js';
 import { type RetrySettings, retrying } from '../../web/retry.js';
 import type { OnBundleEvent } from '../events.js';
 import type { Architecture } from '../lock.js';
@@ -75,24 +75,42 @@ export async function withPull<T>(options: PullOptions, work: (pull: Pull) => Pr
 
 /** A text of an official address, from wherever it is mirrored. */
 export async function smallFile(pull: Pull, official: string): Promise<string> {
-  return retrying(pull.retry, async () => {
-    const answer = await ask(pull, official, {});
-    await expectContent(answer, official);
-    return (await smallBody(answer, official)).toString('utf8');
-  });
+  return retrying(pull.retry, async () => textOf(await ask(pull, official, {}), official));
 }
 
 /** The same, null where it is not there. */
 export async function smallFileIfThere(pull: Pull, official: string): Promise<string | null> {
   return retrying(pull.retry, async () => {
     const answer = await ask(pull, official, {});
-    if (answer.status === 404) {
-      await answer.body.dump();
-      return null;
-    }
-    await expectContent(answer, official);
-    return (await smallBody(answer, official)).toString('utf8');
+    if (answer.status !== 404) return textOf(answer, official);
+    await answer.body.dump();
+    return null;
   });
+}
+
+async function textOf(answer: Awaited<ReturnType<typeof ask>>, official: string): Promise<string> {
+  await expectContent(answer, official);
+  return (await smallBody(answer, official)).toString('utf8');
+}
+
+/** A file of an official address in the store, by its digest; `there` where it was before. */
+export async function storedFile(
+  pull: Pull,
+  official: string,
+  sha256: string,
+): Promise<{ file: string; there: boolean }> {
+  const file = join(pull.store, sha256);
+  const there = await isThere(file);
+  if (!there)
+    await download({
+      ...pull.retry,
+      sha256,
+      size: null,
+      file,
+      name: official,
+      ask: (headers) => ask(pull, official, headers),
+    });
+  return { file, there };
 }
 
 /** Asks for a file of an official address, from wherever it is mirrored. */

@@ -1,12 +1,11 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeelsonError } from '../../errors/keelson-error.js';
-import { download } from '../../web/download.js';
 import { hashFile } from '../cache.js';
 import { FILE_MODE, FILE_ROLES, FILE_TABLE } from '../file-table.js';
 import type { BundleFile } from '../lock.js';
 import { storeBlob } from '../store.js';
-import { ask, isThere, type Pull, smallFile, smallFileIfThere } from './pull-context.js';
+import { type Pull, smallFile, smallFileIfThere, storedFile } from './pull-context.js';
 import { checkReleaseSignature } from './release-signature.js';
 import type { UpstreamFile } from './sources.js';
 import { unpackPrograms } from './unpack.js';
@@ -38,17 +37,7 @@ export async function pullFile(pull: Pull, source: UpstreamFile): Promise<Pulled
     throw new KeelsonError('BUNDLE', `${checksumUrl}: has no checksum of ${name}`, {
       hint: 'name another server with --mirrors',
     });
-  const file = join(pull.store, sha256);
-  const there = await isThere(file);
-  if (!there)
-    await download({
-      ...pull.retry,
-      sha256,
-      size: null,
-      file,
-      name: url,
-      ask: (headers) => ask(pull, url, headers),
-    });
+  const { file, there } = await storedFile(pull, url, sha256);
   if (source.signed === true) await checkSignature(pull, url, file);
   const files = Object.values(programs).includes('')
     ? [{ name: Object.keys(programs)[0] ?? '', ...(await hashFile(file)) }]
