@@ -1,6 +1,7 @@
 import type { TaskPlan } from '../../engine/types.js';
 import type { Host } from '../../host/types.js';
 import { error, type Finding } from '../../phases/preflight/check.js';
+import { IMAGES_PROBE, usableImages } from '../../phases/runtime/images.js';
 import type { Session } from '../session.js';
 import { manifestPath, STATIC_PODS } from './keep.js';
 
@@ -20,8 +21,6 @@ export function imagesOf(tasks: readonly TaskPlan[]): string[] {
   );
   return [...new Set(found)].sort();
 }
-
-const IMAGES_PROBE = 'ctr --namespace k8s.io images list -q 2>/dev/null; true';
 
 /**
  * Images that new manifests of static pods name and neither the bundle nor their host has: a control plane that is
@@ -44,7 +43,7 @@ export async function imageFindings(session: Session, tasks: readonly TaskPlan[]
 
 async function missingOn(host: Host, wanted: readonly string[]): Promise<Finding[]> {
   const seen = await host.read({ probes: { images: IMAGES_PROBE } });
-  const present = (seen.probes.get('images')?.stdout ?? '').split('\n');
+  const present = [...usableImages(seen.probes.get('images')?.stdout ?? '').keys()];
   return wanted
     .filter((image) => !present.some((name) => name === image || name.endsWith(`/${image}`)))
     .map((image) => {
