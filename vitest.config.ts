@@ -12,6 +12,7 @@ const project = (name: string, include: string[], testTimeout: number, serial = 
 
 export default defineConfig({
   test: {
+    globalSetup: ['test/temporary-folder.ts'],
     projects: [
       project('unit', ['test/unit/**/*.test.ts'], 120_000),
       project('contract', ['test/contract/**/*.test.ts'], 60_000),
