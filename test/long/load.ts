@@ -39,7 +39,8 @@ export interface Load {
   stop: () => Promise<Loaded>;
 }
 
-const agnhost = (image: string, command: string[]) => ({
+/** A container of agnhost that asks for next to nothing. */
+export const agnhost = (image: string, command: string[]) => ({
   name: 'main',
   image,
   imagePullPolicy: 'Never',
@@ -111,7 +112,7 @@ interface EchoPod {
 
 const text = (all: readonly object[]) => all.map((object) => stringify(object)).join('---\n');
 
-async function apply(lab: E2eLab, all: readonly object[]): Promise<void> {
+export async function applyObjects(lab: E2eLab, all: readonly object[]): Promise<void> {
   await execa(
     join(WORK, '.keelson', 'bin', 'kubectl'),
     ['--kubeconfig', lab.kubeconfig, 'apply', '-f', '-'],
@@ -123,7 +124,7 @@ async function apply(lab: E2eLab, all: readonly object[]): Promise<void> {
 const IMAGE_MS = 60_000;
 
 /** The image that `keelson verify` uses, which brings it to every node. */
-async function imageOf(lab: E2eLab): Promise<string> {
+export async function imageOf(lab: E2eLab): Promise<string> {
   await succeed('verify', '-c', lab.clusterFile);
   const names = () => kubectl(lab, 'get', 'nodes', '-o', 'jsonpath={.items[*].status.images[*].names}');
   const found = async () => /[\w./-]+\/agnhost:[\w.]+/.exec(await names())?.[0] ?? '';
@@ -138,7 +139,7 @@ async function imageOf(lab: E2eLab): Promise<string> {
  */
 export async function startLoad(lab: E2eLab, clients: readonly string[]): Promise<Load> {
   const image = await imageOf(lab);
-  await apply(lab, objects(image));
+  await applyObjects(lab, objects(image));
   await kubectl(lab, '-n', LOAD, 'rollout', 'status', 'daemonset/echo', '--timeout=120s');
   const get = (what: string, path: string) => kubectl(lab, '-n', LOAD, 'get', what, '-o', `jsonpath=${path}`);
   const service = await get('service/echo', '{.spec.clusterIP}');

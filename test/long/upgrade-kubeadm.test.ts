@@ -18,6 +18,22 @@ const NEW = 'v1.36.3';
 const NODES = ['cp1', 'w1'];
 const IGNORE = '--ignore-preflight-errors=SystemVerification';
 
+/** Its process. */
+const API_SERVER = 'pgrep -x kube-apiserver';
+
+/** A kubelet of another minor starts all static pods anew: until another API server is ready, and the nodes are. */
+const awaitNew = (before: string) => {
+  const ready = '{range .items[*]}{.status.nodeInfo.kubeletVersion}{.status.conditions[-1].status} {end}';
+  const wanted = NODES.map(() => `${NEW}True `).join('');
+  return `for i in $(seq 180); do
+  now=$(${API_SERVER}) && [ "$now" != '${before}' ] &&
+    ${CONTROL_PLANE_KUBECTL} get --raw /readyz > /dev/null &&
+    [ "$(${CONTROL_PLANE_KUBECTL} get nodes -o jsonpath='${ready}')" = '${wanted}' ] && exit 0
+  sleep 1
+done 2> /dev/null
+exit 1`;
+};
+
 describe('an upgraded cluster of a control plane and a worker', () => {
   let lab: E2eLab;
   beforeAll(async () => {
@@ -44,15 +60,9 @@ describe('an upgraded cluster of a control plane and a worker', () => {
     await onNode(lab, 'cp1', `kubeadm upgrade apply ${NEW} -y ${IGNORE}`);
     await onNode(lab, 'w1', `kubeadm upgrade node ${IGNORE}`);
     const kubelet = 'cp /root/new/kubelet /usr/bin/kubelet.new && mv /usr/bin/kubelet.new /usr/bin/kubelet';
+    const server = await onNode(lab, 'cp1', API_SERVER);
     for (const node of NODES) await onNode(lab, node, `${kubelet} && systemctl restart kubelet`);
-    // A kubelet of another minor starts all static pods anew.
-    const ready = '{range .items[*]}{.status.nodeInfo.kubeletVersion}{.status.conditions[-1].status} {end}';
-    const wanted = NODES.map(() => `${NEW}True `).join('');
-    await onNode(
-      lab,
-      'cp1',
-      `for i in $(seq 180); do [ "$(${CONTROL_PLANE_KUBECTL} get nodes -o jsonpath='${ready}')" = "${wanted}" ] && exit 0; sleep 1; done 2>/dev/null; exit 1`,
-    );
+    await onNode(lab, 'cp1', awaitNew(server.trim()));
   }
 
   it('has the objects that it would have, had kubeadm made and upgraded it', async () => {

@@ -12,6 +12,7 @@ import {
   succeed,
 } from '../e2e/support.js';
 import { startApiProbe } from './api-probe.js';
+import { startServiceProbe } from './service-probe.js';
 import { SOME_PLANES } from './support.js';
 import { lostWrites, startWriter } from './writer.js';
 
@@ -117,6 +118,7 @@ describe('an upgrade of three control planes and two workers by a minor', () => 
   });
 
   it('goes on where it was killed, answers all the time and loses no write', async () => {
+    const service = await startServiceProbe(lab, 'cp1');
     const writer = await startWriter(lab, 'up');
     const probe = startApiProbe(lab);
     const killed = new AbortController();
@@ -129,10 +131,13 @@ describe('an upgrade of three control planes and two workers by a minor', () => 
     const refused = await keelson(['apply', '-c', lab.clusterFile]);
     expect(refused.stderr).toContain('is under way');
     await succeed(...apply());
-    const [written, probed] = [await writer.stop(), await probe.stop()];
+    const [written, probed, served] = [await writer.stop(), await probe.stop(), await service.stop()];
     expect(await lostWrites(lab, 'up', written)).toEqual([]);
     expect(probed.failures.length / probed.asked, JSON.stringify(probed)).toBeLessThanOrEqual(0.001);
     process.stdout.write(`figure: ${probed.failures.length} of ${probed.asked} requests failed\n`);
+    process.stdout.write(`figure: ${served.failed.length} of ${served.ok} requests to a Service failed\n`);
+    expect(served.failed).toEqual([]);
+    expect(served.ok).toBeGreaterThan(300);
     expect(await versions()).toEqual(all(NEW));
     expect(await drift(lab)).toEqual([]);
     expect(readFileSync(lab.clusterFile, 'utf8')).toContain(`kubernetesVersion: ${NEW}`);
