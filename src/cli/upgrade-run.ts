@@ -1,7 +1,7 @@
 import type { ClusterConfig } from '../config/types.js';
 import { duration } from '../report/table.js';
 import { ownerOf } from '../workflows/lock.js';
-import type { UpgradeOptions, UpgradeResult } from '../workflows/upgrade/apply.js';
+import type { UpgradeOptions, UpgradeResult } from '../workflows/upgrade/options.js';
 import { waveSize } from '../workflows/upgrade/waves.js';
 import { parseWindow } from '../workflows/upgrade/window.js';
 import { hostSelection } from './cluster-options.js';

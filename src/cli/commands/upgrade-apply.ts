@@ -1,6 +1,7 @@
 import { KeelsonError } from '../../errors/keelson-error.js';
-import { applyUpgrade, type UpgradeResult } from '../../workflows/upgrade/apply.js';
-import { stepsTo } from '../../workflows/upgrade/steps.js';
+import { applyUpgrade } from '../../workflows/upgrade/apply.js';
+import type { UpgradeResult } from '../../workflows/upgrade/options.js';
+import { stepsTo } from '../../workflows/upgrade/steps-ahead.js';
 import { writeVersion } from '../cluster-file.js';
 import { clusterConfig, PREFLIGHT_OPTIONS, withSession } from '../cluster-options.js';
 import { defineCommand } from '../command.js';

@@ -89,3 +89,8 @@ export async function refuseUnderWay(session: Session): Promise<void> {
       : 'end it with keelson upgrade rollback';
   throw new KeelsonError('CONFLICT', `${name} from ${from} to ${to} is under way`, { hint });
 }
+
+/** The same step, ended. */
+export function doneOf({ again: _, ...record }: UpgradeRecord): UpgradeRecord {
+  return { ...record, state: 'done' };
+}

@@ -2,10 +2,12 @@ import { KeelsonError } from '../../errors/keelson-error.js';
 import { refuseLocked, withLock } from '../lock.js';
 import { observeTrust } from '../require.js';
 import type { Session } from '../session.js';
-import { reachPlanes, runStep, type UpgradeOptions, type UpgradeResult } from './apply.js';
+import { reachPlanes } from './apply.js';
+import type { UpgradeOptions, UpgradeResult } from './options.js';
 import { minorsBetween, parseVersion } from './path.js';
 import { refusePaused } from './pause.js';
 import { readRecord, type UpgradeRecord } from './record.js';
+import { runStep } from './step.js';
 
 /**
  * The way back that a cluster has: of the last upgrade, done or under way, or of a rollback that is under way.
